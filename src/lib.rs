@@ -18,3 +18,4 @@ pub mod identity;
 pub mod policy;
 pub mod refusal;
 pub mod sql;
+pub mod wire;
