@@ -2,11 +2,27 @@
 //!
 //! The AST never leaves this module.
 
+mod commands;
 pub mod facts;
+mod fingerprint;
+pub mod functions;
+mod lex;
+mod names;
+mod parse;
 pub mod scope;
+mod split;
+mod understand;
+mod walk;
+
+#[cfg(test)]
+mod tests;
 
 pub use facts::{
     Class, CursorStep, Egress, Facts, NotUnderstood, PreparedStep, Relation, SessionChange, Statement,
     TransactionStep,
 };
-pub use scope::{Scope, ScopeBounds};
+pub use fingerprint::fingerprint;
+pub use functions::{FunctionRisk, risk};
+pub use scope::{Scope, ScopeBounds, ScopeFull, Status};
+pub use split::TextBounds;
+pub use understand::understand;

@@ -3,7 +3,10 @@
 //! A pure simulation of the server: a statement that succeeded is applied with [`Scope::apply`], an
 //! error with [`Scope::abort`], the end of a query string or pipeline with [`Scope::settle`].
 
-use super::Facts;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::{CursorStep, Facts, PreparedStep, SessionChange, TransactionStep};
 
 /// How much a client can make a [`Scope`] hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,26 +25,349 @@ pub struct ScopeFull {
     pub max: usize,
 }
 
+/// What the server says of the transaction in ReadyForQuery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    Idle,
+    InBlock,
+    Failed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TempKind {
+    Table,
+    /// Writes to it land in whatever it reads.
+    View,
+    /// Exists or not, by whether the server commits at TRUNCATE.
+    Maybe,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Cursor {
+    facts: Arc<Facts>,
+    hold: bool,
+}
+
+/// What a rollback restores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct State {
+    path: Vec<String>,
+    /// SET LOCAL: in force until the transaction ends.
+    local_path: Option<Vec<String>>,
+    temp: BTreeMap<String, TempKind>,
+    cursors: BTreeMap<String, Cursor>,
+}
+
+#[derive(Debug, Clone)]
+struct Transaction {
+    explicit: bool,
+    failed: bool,
+    start: State,
+    savepoints: Vec<(String, State)>,
+    /// Where a server that commits at TRUNCATE would go back to.
+    committed: Option<State>,
+}
+
+/// The names of one session: search path, temporary relations, prepared statements, cursors.
 #[derive(Debug, Clone)]
 pub struct Scope {
     bounds: ScopeBounds,
+    login: String,
+    database: String,
+    pinned: Vec<String>,
+    state: State,
+    transaction: Option<Transaction>,
+    prepared: BTreeMap<String, Arc<str>>,
 }
 
 impl Scope {
     /// `login` is the upstream user (`$user`), `search_path` what Tollgate pinned at start.
-    pub fn new(_login: &str, _database: &str, _search_path: &[String], bounds: ScopeBounds) -> Self {
-        Self { bounds }
+    pub fn new(login: &str, database: &str, search_path: &[String], bounds: ScopeBounds) -> Self {
+        let login = super::lex::fold(login);
+        let pinned = path_of(search_path, &login);
+        let state =
+            State { path: pinned.clone(), local_path: None, temp: BTreeMap::new(), cursors: BTreeMap::new() };
+        Self {
+            bounds,
+            login,
+            database: super::lex::fold(database),
+            pinned,
+            state,
+            transaction: None,
+            prepared: BTreeMap::new(),
+        }
     }
 
-    /// The statement succeeded (or will have, before any later statement of its text runs).
-    pub fn apply(&mut self, _facts: &Facts) -> Result<(), ScopeFull> {
-        let _ = self.bounds;
+    /// The schemas that bare names are looked up in, `$user` resolved.
+    pub fn search_path(&self) -> &[String] {
+        self.state.local_path.as_ref().unwrap_or(&self.state.path)
+    }
+
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// Whether an explicit transaction block is open, failed or not.
+    pub fn in_block(&self) -> bool {
+        self.transaction.as_ref().is_some_and(|transaction| transaction.explicit)
+    }
+
+    pub fn is_failed(&self) -> bool {
+        self.transaction.as_ref().is_some_and(|transaction| transaction.failed)
+    }
+
+    /// The text of a prepared statement.
+    pub fn prepared(&self, name: &str) -> Option<&Arc<str>> {
+        self.prepared.get(name)
+    }
+
+    /// What a cursor reads, as declared.
+    pub fn cursor(&self, name: &str) -> Option<&Arc<Facts>> {
+        self.state.cursors.get(name).map(|cursor| &cursor.facts)
+    }
+
+    /// Names of the temporary relations that shadow others.
+    pub fn temp_relations(&self) -> impl Iterator<Item = &str> {
+        self.state.temp.keys().map(String::as_str)
+    }
+
+    pub(super) fn temp(&self, name: &str) -> Option<TempKind> {
+        self.state.temp.get(name).copied()
+    }
+
+    /// Keeps a named statement of PREPARE or of the protocol's Parse: one name space.
+    pub fn prepare(&mut self, name: &str, text: Arc<str>) -> Result<(), ScopeFull> {
+        let max = self.bounds.prepared_max;
+        if self.prepared.len() >= max && !self.prepared.contains_key(name) {
+            return Err(ScopeFull { what: "prepared statements", max });
+        }
+        self.prepared.insert(name.to_owned(), text);
         Ok(())
     }
 
+    pub fn deallocate(&mut self, name: &str) {
+        self.prepared.remove(name);
+    }
+
+    /// The statement succeeded (or will have, before any later statement of its text runs).
+    pub fn apply(&mut self, facts: &Facts) -> Result<(), ScopeFull> {
+        if self.is_failed() && !ends_or_rewinds(facts) {
+            return Ok(());
+        }
+        self.enter(false);
+        self.apply_temp(facts)?;
+        for change in &facts.session {
+            self.apply_setting(change);
+        }
+        match &facts.prepared {
+            Some(PreparedStep::Prepare { name, text }) => self.prepare(name, Arc::clone(text))?,
+            Some(PreparedStep::Deallocate { name }) => self.deallocate(name),
+            Some(PreparedStep::DeallocateAll) => self.prepared.clear(),
+            Some(PreparedStep::Execute { .. }) | None => {}
+        }
+        self.apply_cursor(facts)?;
+        if facts.command == "DISCARD ALL" {
+            self.prepared.clear();
+            self.state.cursors.clear();
+        }
+        self.apply_transaction(facts)
+    }
+
     /// A statement failed: an open block is failed until it ends, an implicit transaction is undone.
-    pub fn abort(&mut self) {}
+    pub fn abort(&mut self) {
+        match &mut self.transaction {
+            Some(transaction) if transaction.explicit => transaction.failed = true,
+            Some(_) => self.rollback(false),
+            None => {}
+        }
+    }
 
     /// A query string or pipeline ended without error: its implicit transaction is committed.
-    pub fn settle(&mut self) {}
+    pub fn settle(&mut self) {
+        if self.transaction.is_some() && !self.in_block() {
+            self.commit(false);
+        }
+    }
+
+    /// The server's own word on the transaction, which is authoritative.
+    pub fn sync_status(&mut self, status: Status) {
+        match status {
+            Status::Idle if self.is_failed() => self.rollback(false),
+            Status::Idle => self.commit(false),
+            Status::InBlock => {
+                self.enter(true);
+                if let Some(transaction) = &mut self.transaction {
+                    transaction.failed = false;
+                }
+            }
+            Status::Failed => {
+                self.enter(true);
+                self.abort();
+            }
+        }
+    }
+
+    fn enter(&mut self, explicit: bool) {
+        let start = &self.state;
+        let transaction = self.transaction.get_or_insert_with(|| Transaction {
+            explicit,
+            failed: false,
+            start: start.clone(),
+            savepoints: Vec::new(),
+            committed: None,
+        });
+        transaction.explicit |= explicit;
+    }
+
+    fn apply_temp(&mut self, facts: &Facts) -> Result<(), ScopeFull> {
+        if facts.drops_all_temp {
+            self.state.temp.clear();
+        }
+        for name in &facts.drops_temp {
+            self.state.temp.remove(name);
+        }
+        // EXPLAIN's inner statement does not run; its facts create nothing.
+        let kind = if facts.command.contains("VIEW") { TempKind::View } else { TempKind::Table };
+        let made: BTreeSet<_> = facts.creates.iter().filter(|relation| relation.is_temp()).collect();
+        for relation in made {
+            let max = self.bounds.temp_relations_max;
+            if self.state.temp.len() >= max && !self.state.temp.contains_key(&relation.name) {
+                return Err(ScopeFull { what: "temporary relations", max });
+            }
+            let kept = self.state.temp.get(&relation.name).copied();
+            self.state
+                .temp
+                .insert(relation.name.clone(), kept.filter(|kept| *kept == TempKind::View).unwrap_or(kind));
+        }
+        Ok(())
+    }
+
+    fn apply_setting(&mut self, change: &SessionChange) {
+        if change.setting != "search_path" && change.setting != "*" {
+            return;
+        }
+        let path =
+            if change.values.is_empty() { self.pinned.clone() } else { path_of(&change.values, &self.login) };
+        if change.local {
+            self.state.local_path = Some(path);
+        } else {
+            self.state.local_path = None;
+            self.state.path = path;
+        }
+    }
+
+    fn apply_cursor(&mut self, facts: &Facts) -> Result<(), ScopeFull> {
+        match &facts.cursor {
+            Some(CursorStep::Declare { name, hold }) => {
+                let max = self.bounds.cursors_max;
+                if self.state.cursors.len() >= max && !self.state.cursors.contains_key(name) {
+                    return Err(ScopeFull { what: "cursors", max });
+                }
+                let cursor = Cursor { facts: Arc::new(facts.clone()), hold: *hold };
+                self.state.cursors.insert(name.clone(), cursor);
+            }
+            Some(CursorStep::Close { name }) => {
+                self.state.cursors.remove(name);
+            }
+            Some(CursorStep::CloseAll) => self.state.cursors.clear(),
+            Some(CursorStep::Fetch { .. } | CursorStep::Move { .. }) | None => {}
+        }
+        Ok(())
+    }
+
+    fn apply_transaction(&mut self, facts: &Facts) -> Result<(), ScopeFull> {
+        match &facts.transaction {
+            Some(TransactionStep::Begin) => self.enter(true),
+            Some(TransactionStep::Commit { chain }) if self.is_failed() => self.rollback(*chain),
+            Some(TransactionStep::Commit { chain }) => self.commit(*chain),
+            Some(TransactionStep::Rollback { chain }) => self.rollback(*chain),
+            Some(TransactionStep::Savepoint(name)) => self.savepoint(name)?,
+            Some(TransactionStep::Release(name)) => {
+                if let Some(transaction) = &mut self.transaction
+                    && let Some(at) = transaction.savepoints.iter().rposition(|(kept, _)| kept == name)
+                {
+                    transaction.savepoints.truncate(at);
+                }
+            }
+            Some(TransactionStep::RollbackTo(name)) => self.rewind(name),
+            Some(TransactionStep::ImplicitCommit) => {
+                if let Some(transaction) = &mut self.transaction {
+                    transaction.committed = Some(self.state.clone());
+                }
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn savepoint(&mut self, name: &str) -> Result<(), ScopeFull> {
+        let max = self.bounds.savepoints_max;
+        if let Some(transaction) = &mut self.transaction {
+            if transaction.savepoints.len() >= max {
+                return Err(ScopeFull { what: "savepoints", max });
+            }
+            transaction.savepoints.push((name.to_owned(), self.state.clone()));
+        }
+        Ok(())
+    }
+
+    fn rewind(&mut self, name: &str) {
+        let Some(transaction) = &mut self.transaction else { return };
+        if let Some(at) = transaction.savepoints.iter().rposition(|(kept, _)| kept == name) {
+            transaction.savepoints.truncate(at + 1);
+            transaction.failed = false;
+            if let Some((_, state)) = transaction.savepoints.last() {
+                self.state = state.clone();
+            }
+        }
+    }
+
+    fn commit(&mut self, chain: bool) {
+        self.transaction = None;
+        self.state.local_path = None;
+        self.state.cursors.retain(|_, cursor| cursor.hold);
+        if chain {
+            self.enter(true);
+        }
+    }
+
+    fn rollback(&mut self, chain: bool) {
+        if let Some(transaction) = self.transaction.take() {
+            self.state = match transaction.committed {
+                Some(committed) => either(transaction.start, committed),
+                None => transaction.start,
+            };
+        }
+        self.commit(chain);
+    }
+}
+
+fn ends_or_rewinds(facts: &Facts) -> bool {
+    matches!(
+        facts.transaction,
+        Some(
+            TransactionStep::Commit { .. }
+                | TransactionStep::Rollback { .. }
+                | TransactionStep::RollbackTo(_)
+        )
+    )
+}
+
+/// A state that holds whichever of two is true: every name of either is a candidate.
+fn either(one: State, other: State) -> State {
+    let mut state = one.clone();
+    state.path.extend(other.path.into_iter().filter(|schema| !one.path.contains(schema)));
+    for (name, kind) in other.temp.iter().chain(&one.temp) {
+        let certain = one.temp.get(name) == other.temp.get(name);
+        state.temp.insert(name.clone(), if certain { *kind } else { TempKind::Maybe });
+    }
+    state
+}
+
+fn path_of(values: &[String], login: &str) -> Vec<String> {
+    let resolve = |schema: &String| {
+        let folded = super::lex::fold(schema);
+        if folded == "$user" { login.to_owned() } else { folded }
+    };
+    values.iter().map(resolve).filter(|schema| !schema.is_empty()).collect()
 }

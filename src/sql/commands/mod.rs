@@ -1,0 +1,65 @@
+//! Tollgate's own grammar: every statement but queries and the changes of rows.
+
+mod data;
+mod objects;
+mod reader;
+mod session;
+
+use super::lex::Token;
+use super::understand::Context;
+use super::{Facts, NotUnderstood};
+use reader::Reader;
+
+type Read = Result<Facts, NotUnderstood>;
+
+/// The facts of a statement by its first word; `None` for what sqlparser reads.
+pub(super) fn read(tokens: &[Token], context: &Context<'_>) -> Result<Option<Facts>, NotUnderstood> {
+    let mut reader = Reader::new(tokens);
+    let Some(word) = tokens.first().and_then(Token::keyword) else {
+        // Only a bracketed query begins with anything but a word.
+        return if tokens.first().is_some_and(|token| token.is_mark('(')) {
+            Ok(None)
+        } else {
+            Err(reader.refuse("a statement that begins with no keyword"))
+        };
+    };
+    reader.skip();
+    let facts = match word {
+        "select" | "with" | "insert" | "update" | "merge" | "values" => return Ok(None),
+        "delete" => return data::delete(tokens, context),
+        "copy" => data::copy(&mut reader, context),
+        "unload" => data::unload(&mut reader, context),
+        "explain" => data::explain(&mut reader, context),
+        "truncate" => data::truncate(&mut reader, context),
+        "vacuum" | "analyze" | "analyse" => data::maintain(word, &mut reader, context),
+        "lock" => data::lock(&mut reader, context),
+        "refresh" => data::refresh(&mut reader, context),
+        "call" => data::call(&mut reader, context),
+        "do" => data::anonymous(),
+        "set" => session::set(&mut reader),
+        "reset" => session::reset(&mut reader),
+        "show" => session::show(&mut reader),
+        "use" => session::use_database(&mut reader),
+        "discard" => session::discard(&mut reader),
+        "begin" | "start" | "commit" | "end" | "rollback" | "abort" | "savepoint" | "release" => {
+            session::transaction(word, &mut reader)
+        }
+        "declare" => session::declare(&mut reader, context),
+        "fetch" | "move" => session::fetch(word, &mut reader, context),
+        "close" => session::close(&mut reader),
+        "prepare" => session::prepare(&mut reader, context),
+        "execute" => session::execute(&mut reader, context),
+        "deallocate" => session::deallocate(&mut reader),
+        "listen" | "unlisten" | "notify" => session::notification(word, &mut reader),
+        "cancel" => session::cancel(&mut reader),
+        "create" => objects::create(&mut reader, context),
+        "alter" => objects::alter(&mut reader, context),
+        "drop" => objects::drop(&mut reader, context),
+        "comment" => objects::comment(&mut reader, context),
+        "attach" | "detach" => objects::attach(word, &mut reader),
+        "desc" | "describe" => objects::describe(&mut reader),
+        "grant" | "revoke" => Ok(objects::privileges(word)),
+        _ => Err(reader.refuse("a statement that is not understood")),
+    };
+    facts.map(Some)
+}

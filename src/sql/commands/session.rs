@@ -1,0 +1,401 @@
+//! Settings, transactions, cursors, prepared statements.
+
+use std::sync::Arc;
+
+use super::Read;
+use super::reader::Reader;
+use crate::sql::lex::{Kind, Token};
+use crate::sql::names::doubt;
+use crate::sql::understand::{Context, facts_of, inner_text, query};
+use crate::sql::{Class, CursorStep, Facts, NotUnderstood, PreparedStep, SessionChange, TransactionStep};
+
+fn changed(command: &str, class: Class, setting: &str, values: Vec<String>, local: bool) -> Facts {
+    let mut facts = Facts::plain(class, command);
+    if setting == "search_path" && values.iter().any(|schema| schema.eq_ignore_ascii_case("temp")) {
+        doubt(&mut facts, "a schema named `temp` cannot be told from temporary relations");
+    }
+    facts.session.push(SessionChange { setting: setting.to_owned(), values, local });
+    facts
+}
+
+/// Which class a setting's change has: who one is weighs as a privilege.
+fn class_of(setting: &str) -> Class {
+    match setting {
+        "role" | "session_authorization" => Class::Dcl,
+        _ => Class::Session,
+    }
+}
+
+pub(super) fn set(reader: &mut Reader<'_>) -> Read {
+    if reader.eat(&["session", "characteristics"]) || reader.eat(&["transaction"]) {
+        let values = words(reader.rest());
+        return Ok(changed("SET", Class::Session, "transaction", values, false));
+    }
+    if reader.eat(&["constraints"]) {
+        return Ok(changed("SET", Class::Session, "constraints", words(reader.rest()), false));
+    }
+    let local = reader.eat(&["local"]);
+    if !local {
+        reader.eat(&["session"]);
+    }
+    if reader.eat(&["session", "authorization"]) || reader.eat(&["authorization"]) {
+        let values = values(reader)?;
+        return Ok(changed("SET", Class::Dcl, "session_authorization", values, local));
+    }
+    let special = [("role", Class::Dcl), ("names", Class::Session)];
+    for (word, class) in special {
+        if reader.keyword() == Some(word) && !reader.rest().get(1).is_some_and(is_assignment) {
+            reader.skip();
+            let setting = if word == "names" { "client_encoding" } else { word };
+            return Ok(changed("SET", class, setting, values(reader)?, local));
+        }
+    }
+    if reader.eat(&["time", "zone"]) {
+        let values = words(reader.rest());
+        return Ok(changed("SET", Class::Session, "timezone", values, local));
+    }
+    let schema = reader.keyword() == Some("schema") && !reader.rest().get(1).is_some_and(is_assignment);
+    let setting = if schema {
+        reader.skip();
+        "search_path".to_owned()
+    } else {
+        let name = reader.name()?.join(".");
+        if !reader.op("=") && !reader.eat(&["to"]) {
+            return Err(reader.refuse("SET without `=` or TO"));
+        }
+        name
+    };
+    Ok(changed("SET", class_of(&setting), &setting, values(reader)?, local))
+}
+
+fn is_assignment(token: &Token) -> bool {
+    token.keyword() == Some("to") || token.kind == Kind::Op("=".to_owned())
+}
+
+/// A list of values up to the statement's end; DEFAULT is none.
+fn values(reader: &mut Reader<'_>) -> Result<Vec<String>, NotUnderstood> {
+    if reader.eat(&["default"]) {
+        reader.end()?;
+        return Ok(Vec::new());
+    }
+    let mut values = Vec::new();
+    loop {
+        let sign = if reader.op("-") { "-" } else { "" };
+        let value = match reader.peek().map(|token| &token.kind) {
+            Some(Kind::Word { value, .. }) => value.clone(),
+            Some(Kind::Number(digits)) => digits.clone(),
+            Some(Kind::Text { .. }) => {
+                values.push(reader.literal()?);
+                if reader.mark(',') {
+                    continue;
+                }
+                break;
+            }
+            _ => return Err(reader.refuse("a value that is not understood")),
+        };
+        reader.skip();
+        values.push(format!("{sign}{value}"));
+        if !reader.mark(',') {
+            break;
+        }
+    }
+    reader.end()?;
+    Ok(values)
+}
+
+fn words(tokens: &[Token]) -> Vec<String> {
+    tokens
+        .iter()
+        .map(|token| match &token.kind {
+            Kind::Word { value, .. } | Kind::Text { value, .. } => value.clone(),
+            Kind::Number(text) | Kind::Param(text) | Kind::Op(text) => text.clone(),
+            Kind::Mark(mark) => mark.to_string(),
+        })
+        .collect()
+}
+
+pub(super) fn reset(reader: &mut Reader<'_>) -> Read {
+    let setting = if reader.eat(&["all"]) {
+        "*".to_owned()
+    } else if reader.eat(&["session", "authorization"]) {
+        "session_authorization".to_owned()
+    } else if reader.eat(&["time", "zone"]) {
+        "timezone".to_owned()
+    } else if reader.eat(&["use"]) {
+        "database".to_owned()
+    } else {
+        reader.name()?.join(".")
+    };
+    reader.end()?;
+    Ok(changed("RESET", class_of(&setting), &setting, Vec::new(), false))
+}
+
+pub(super) fn show(reader: &mut Reader<'_>) -> Read {
+    if reader.rest().iter().any(|token| token.is_mark('(')) && reader.keyword() != Some("grants") {
+        // SHOW PROCEDURE and the like take argument types, never expressions.
+        let kind = reader.eat_any(&["procedure", "function", "policies", "columns"]);
+        if kind.is_none() {
+            return Err(reader.refuse("a SHOW that is not understood"));
+        }
+    }
+    Ok(Facts::plain(Class::Read, "SHOW"))
+}
+
+pub(super) fn use_database(reader: &mut Reader<'_>) -> Read {
+    let database = reader.word()?;
+    reader.end()?;
+    let mut facts = changed("USE", Class::Session, "database", vec![database], false);
+    doubt(&mut facts, "USE changes what every later name means");
+    Ok(facts)
+}
+
+pub(super) fn discard(reader: &mut Reader<'_>) -> Read {
+    let what = reader.eat_any(&["all", "plans", "sequences", "temp", "temporary"]);
+    reader.end()?;
+    let mut facts = Facts::plain(Class::Session, "DISCARD");
+    match what {
+        Some("all") => {
+            facts = changed("DISCARD ALL", Class::Session, "*", Vec::new(), false);
+            facts.prepared = Some(PreparedStep::DeallocateAll);
+            facts.cursor = Some(CursorStep::CloseAll);
+            facts.drops_all_temp = true;
+        }
+        Some("temp" | "temporary") => facts.drops_all_temp = true,
+        Some(_) => {}
+        None => return Err(reader.refuse("a DISCARD that is not understood")),
+    }
+    Ok(facts)
+}
+
+pub(super) fn transaction(word: &str, reader: &mut Reader<'_>) -> Read {
+    let mut command = word.to_ascii_uppercase();
+    let step = match word {
+        "begin" | "start" => {
+            if word == "start" && !reader.eat(&["transaction"]) {
+                return Err(reader.refuse("START without TRANSACTION"));
+            }
+            reader.eat_any(&["work", "transaction"]);
+            "BEGIN".clone_into(&mut command);
+            let mut facts = Facts::plain(Class::Transaction, command);
+            modes(reader, &mut facts)?;
+            facts.transaction = Some(TransactionStep::Begin);
+            return Ok(facts);
+        }
+        "savepoint" => TransactionStep::Savepoint(reader.word()?),
+        "release" => {
+            reader.eat(&["savepoint"]);
+            TransactionStep::Release(reader.word()?)
+        }
+        "commit" | "end" => {
+            if reader.eat(&["prepared"]) {
+                return Err(reader.refuse("a two-phase commit"));
+            }
+            "COMMIT".clone_into(&mut command);
+            TransactionStep::Commit { chain: chained(reader) }
+        }
+        _ => {
+            "ROLLBACK".clone_into(&mut command);
+            if reader.eat(&["prepared"]) {
+                return Err(reader.refuse("a two-phase commit"));
+            }
+            reader.eat_any(&["work", "transaction"]);
+            if word == "rollback" && reader.eat(&["to"]) {
+                reader.eat(&["savepoint"]);
+                TransactionStep::RollbackTo(reader.word()?)
+            } else {
+                TransactionStep::Rollback { chain: chained(reader) }
+            }
+        }
+    };
+    reader.end()?;
+    let mut facts = Facts::plain(Class::Transaction, command);
+    facts.transaction = Some(step);
+    Ok(facts)
+}
+
+fn chained(reader: &mut Reader<'_>) -> bool {
+    reader.eat_any(&["work", "transaction"]);
+    reader.eat(&["and", "chain"]) || {
+        reader.eat(&["and", "no", "chain"]);
+        false
+    }
+}
+
+fn modes(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), NotUnderstood> {
+    let known: &[&[&str]] = &[
+        &["isolation", "level", "serializable"],
+        &["isolation", "level", "snapshot"],
+        &["isolation", "level", "repeatable", "read"],
+        &["isolation", "level", "read", "committed"],
+        &["isolation", "level", "read", "uncommitted"],
+        &["read", "only"],
+        &["deferrable"],
+        &["not", "deferrable"],
+    ];
+    while reader.peek().is_some() {
+        if reader.eat(&["read", "write"]) {
+            let values = vec!["read".to_owned(), "write".to_owned()];
+            facts.session.push(SessionChange { setting: "transaction".to_owned(), values, local: true });
+        } else if !known.iter().any(|mode| reader.eat(mode)) {
+            return Err(reader.refuse("a transaction mode that is not understood"));
+        }
+        reader.mark(',');
+    }
+    Ok(())
+}
+
+pub(super) fn declare(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
+    let name = reader.word()?;
+    while reader.eat_any(&["binary", "insensitive", "asensitive", "scroll"]).is_some()
+        || reader.eat(&["no", "scroll"])
+    {}
+    if !reader.eat(&["cursor"]) {
+        return Err(reader.refuse("DECLARE without CURSOR"));
+    }
+    let hold = reader.eat(&["with", "hold"]);
+    if !hold {
+        reader.eat(&["without", "hold"]);
+    }
+    if !reader.eat(&["for"]) {
+        return Err(reader.refuse("DECLARE without FOR"));
+    }
+    let rest = reader.rest();
+    let mut facts = query(rest, context)?;
+    "DECLARE".clone_into(&mut facts.command);
+    facts.estimate_of = Some(Arc::from(context.source(rest)));
+    facts.cursor = Some(CursorStep::Declare { name, hold });
+    Ok(facts)
+}
+
+pub(super) fn fetch(word: &str, reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
+    let Some((last, before)) = reader.rest().split_last() else {
+        return Err(reader.refuse("FETCH without a cursor"));
+    };
+    let Kind::Word { value: name, .. } = &last.kind else {
+        return Err(reader.refuse("FETCH without a cursor"));
+    };
+    let plain = before.iter().all(|token| {
+        matches!(&token.kind, Kind::Number(_))
+            || token.kind == Kind::Op("-".to_owned())
+            || token.keyword().is_some_and(|word| {
+                [
+                    "next", "prior", "first", "last", "absolute", "relative", "all", "forward", "backward",
+                    "from", "in",
+                ]
+                .contains(&word)
+            })
+    });
+    if !plain {
+        return Err(reader.refuse("a FETCH that is not understood"));
+    }
+    let mut facts = Facts::plain(Class::Read, word.to_ascii_uppercase());
+    match context.scope.cursor(name) {
+        Some(declared) => {
+            facts = Facts::clone(declared);
+            facts.command = word.to_ascii_uppercase();
+            facts.estimable = false;
+            facts.estimate_of = None;
+        }
+        None => doubt(&mut facts, format!("the cursor `{name}` is not known")),
+    }
+    let name = name.clone();
+    facts.cursor = Some(if word == "move" { CursorStep::Move { name } } else { CursorStep::Fetch { name } });
+    Ok(facts)
+}
+
+pub(super) fn close(reader: &mut Reader<'_>) -> Read {
+    let mut facts = Facts::plain(Class::Session, "CLOSE");
+    facts.cursor = Some(if reader.eat(&["all"]) {
+        CursorStep::CloseAll
+    } else {
+        CursorStep::Close { name: reader.word()? }
+    });
+    reader.end()?;
+    Ok(facts)
+}
+
+pub(super) fn prepare(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
+    if reader.keyword() == Some("transaction") {
+        return Err(reader.refuse("a two-phase commit"));
+    }
+    let name = reader.word()?;
+    let _ = reader.brackets();
+    if !reader.eat(&["as"]) {
+        return Err(reader.refuse("PREPARE without AS"));
+    }
+    let rest = reader.rest();
+    let mut facts = query(rest, context)?;
+    "PREPARE".clone_into(&mut facts.command);
+    facts.creates.clear();
+    facts.estimable = false;
+    facts.prepared = Some(PreparedStep::Prepare { name, text: Arc::from(context.source(rest)) });
+    Ok(facts)
+}
+
+pub(super) fn execute(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
+    let offset = reader.offset();
+    let name = reader.word()?;
+    let mut facts = match context.scope.prepared(&name) {
+        Some(text) => inner_text(text, context, offset)?,
+        None => {
+            let mut facts = Facts::plain(Class::Read, "EXECUTE");
+            doubt(&mut facts, format!("the prepared statement `{name}` is not known"));
+            facts
+        }
+    };
+    if let Some(arguments) = reader.brackets() {
+        let called = expressions(arguments, context)?;
+        facts.functions.extend(called.functions);
+        facts.reads.extend(called.reads);
+    }
+    reader.end()?;
+    "EXECUTE".clone_into(&mut facts.command);
+    facts.estimable = false;
+    facts.prepared = Some(PreparedStep::Execute { name });
+    Ok(facts)
+}
+
+/// The facts of a list of expressions.
+pub(super) fn expressions(tokens: &[Token], context: &Context<'_>) -> Read {
+    let Some(first) = tokens.first() else { return Ok(Facts::plain(Class::Read, "SELECT")) };
+    let kind = Kind::Word { value: "select".to_owned(), quoted: false };
+    let mut selected = vec![Token { kind, start: first.start, end: first.start }];
+    selected.extend_from_slice(tokens);
+    facts_of(&selected, context)
+}
+
+pub(super) fn deallocate(reader: &mut Reader<'_>) -> Read {
+    reader.eat(&["prepare"]);
+    let mut facts = Facts::plain(Class::Session, "DEALLOCATE");
+    facts.prepared = Some(if reader.eat(&["all"]) {
+        PreparedStep::DeallocateAll
+    } else {
+        PreparedStep::Deallocate { name: reader.word()? }
+    });
+    reader.end()?;
+    Ok(facts)
+}
+
+pub(super) fn notification(word: &str, reader: &mut Reader<'_>) -> Read {
+    let channel = if reader.op("*") { "*".to_owned() } else { reader.word()? };
+    if word == "notify" && reader.mark(',') {
+        reader.literal()?;
+    }
+    reader.end()?;
+    Ok(changed(&word.to_ascii_uppercase(), Class::Session, word, vec![channel], false))
+}
+
+/// CANCEL of Redshift ends another's statement, as `pg_cancel_backend` does.
+pub(super) fn cancel(reader: &mut Reader<'_>) -> Read {
+    if !matches!(reader.peek().map(|token| &token.kind), Some(Kind::Number(_))) {
+        return Err(reader.refuse("CANCEL without a process id"));
+    }
+    reader.skip();
+    if reader.peek().is_some() {
+        reader.literal()?;
+    }
+    reader.end()?;
+    let mut facts = Facts::plain(Class::Maintenance, "CANCEL");
+    facts.functions.insert("pg_cancel_backend".to_owned());
+    Ok(facts)
+}

@@ -1,0 +1,575 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn bounds() -> TextBounds {
+    TextBounds { bytes_max: 4 << 20, depth_max: 100 }
+}
+
+fn scope() -> Scope {
+    let bounds =
+        ScopeBounds { prepared_max: 10, cursors_max: 10, temp_relations_max: 10, savepoints_max: 10 };
+    Scope::new("svc", "dev", &["public".to_owned()], bounds)
+}
+
+fn all(text: &str) -> Vec<Facts> {
+    match understand(text, &scope(), &bounds()) {
+        Ok(statements) => statements.iter().map(|statement| Facts::clone(&statement.facts)).collect(),
+        Err(error) => panic!("{text}: {error}"),
+    }
+}
+
+fn last(text: &str) -> Facts {
+    all(text).pop().unwrap()
+}
+
+fn shown(relations: &std::collections::BTreeSet<Relation>) -> String {
+    relations.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+/// `text` has this class and command; `effects` are `r:reads w:writes c:creates a:alters`, sorted.
+#[track_caller]
+fn check(text: &str, class: Class, command: &str, effects: [&str; 4]) {
+    let facts = last(text);
+    let found = [shown(&facts.reads), shown(&facts.writes), shown(&facts.creates), shown(&facts.alters)];
+    assert_eq!((facts.class, facts.command.as_str()), (class, command), "{text}");
+    assert_eq!(found, effects.map(str::to_owned), "{text}");
+    assert_eq!(facts.doubts, Vec::<String>::new(), "{text}");
+}
+
+#[track_caller]
+fn refused(text: &str) {
+    if let Ok(statements) = understand(text, &scope(), &bounds()) {
+        panic!("{text:?} was understood: {statements:?}");
+    }
+}
+
+#[track_caller]
+fn doubted(text: &str) {
+    assert!(!last(text).doubts.is_empty(), "{text}");
+}
+
+#[test]
+fn an_empty_text_holds_no_statement() {
+    for text in ["", " ; ;\n", "-- nothing", "/* a /* b */ */"] {
+        assert!(all(text).is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn queries_tell_what_they_read() {
+    check("select 1", Class::Read, "SELECT", ["", "", "", ""]);
+    check(
+        "SELECT * FROM Orders.\"Daily\" d JOIN b USING (id)",
+        Class::Read,
+        "SELECT",
+        ["orders.daily public.b", "", "", ""],
+    );
+    check(
+        "with a as (select * from b), b as (select 1) select * from a, b",
+        Class::Read,
+        "SELECT",
+        ["public.b", "", "", ""],
+    );
+    check(
+        "with recursive a as (select 1 union all select * from a) select * from a",
+        Class::Read,
+        "SELECT",
+        ["", "", "", ""],
+    );
+    check(
+        "select (with x as (select 1) select * from x), y.* from x y",
+        Class::Read,
+        "SELECT",
+        ["public.x", "", "", ""],
+    );
+    check("select * from pg_class", Class::Read, "SELECT", ["pg_catalog.pg_class", "", "", ""]);
+    check("select * from dev.a.b, other.a.b", Class::Read, "SELECT", ["a.b other.a.b", "", "", ""]);
+    check("select * from only orders.x", Class::Read, "SELECT", ["orders.x", "", "", ""]);
+    check(
+        "select has_table_privilege('a','delete') as delete from t",
+        Class::Read,
+        "SELECT",
+        ["public.t", "", "", ""],
+    );
+    check("select * from U&\"\\006frders\".x", Class::Read, "SELECT", ["orders.x", "", "", ""]);
+    assert_eq!(shown(&last("select * from t for update").locks), "public.t");
+}
+
+#[test]
+fn changes_of_rows_are_found_at_any_depth() {
+    check("insert into orders.d select * from s", Class::Write, "INSERT", ["public.s", "orders.d", "", ""]);
+    check(
+        "insert into d(a) values (1) on conflict (a) do update set a = 2 returning a",
+        Class::Write,
+        "INSERT",
+        ["", "public.d", "", ""],
+    );
+    check(
+        "update only orders.d set a = 1 from s where s.x = d.x",
+        Class::Write,
+        "UPDATE",
+        ["public.s", "orders.d", "", ""],
+    );
+    check("delete from d using s where true", Class::Write, "DELETE", ["public.s", "public.d", "", ""]);
+    check("delete orders.d using s where true", Class::Write, "DELETE", ["public.s", "orders.d", "", ""]);
+    check(
+        "merge into d using s on d.a = s.a when matched then update set b = 1 when not matched then insert values (1)",
+        Class::Write,
+        "MERGE",
+        ["public.s", "public.d", "", ""],
+    );
+    check(
+        "with a as (delete from orders.d returning *) select * from a",
+        Class::Write,
+        "SELECT",
+        ["", "orders.d", "", ""],
+    );
+    check(
+        "with a as (with b as (update orders.d set x=1 returning *) select * from b) select * from a",
+        Class::Write,
+        "SELECT",
+        ["", "orders.d", "", ""],
+    );
+    check(
+        "with s as (select 1) insert into d select * from s",
+        Class::Write,
+        "INSERT",
+        ["", "public.d", "", ""],
+    );
+    check("truncate orders.d, e", Class::Write, "TRUNCATE", ["", "orders.d public.e", "", ""]);
+    check(
+        "alter table a append from b",
+        Class::Write,
+        "ALTER TABLE APPEND",
+        ["", "public.a public.b", "", ""],
+    );
+}
+
+#[test]
+fn objects_made_changed_and_dropped_are_named() {
+    check("select * into orders.n from s", Class::Ddl, "SELECT INTO", ["public.s", "", "orders.n", ""]);
+    check(
+        "SELECT * INTO TEMPORARY TABLE \"#T_1\" FROM (SELECT 1 AS COL) AS CHECKTEMP LIMIT 1",
+        Class::Ddl,
+        "SELECT INTO",
+        ["", "", "temp.#t_1", ""],
+    );
+    check(
+        "CREATE LOCAL TEMPORARY TABLE \"#T_2\" (\"COL\" INTEGER) ON COMMIT PRESERVE ROWS",
+        Class::Ddl,
+        "CREATE TABLE",
+        ["", "", "temp.#t_2", ""],
+    );
+    check(
+        "create table orders.n as select * from s",
+        Class::Ddl,
+        "CREATE TABLE AS",
+        ["public.s", "", "orders.n", ""],
+    );
+    check(
+        "create table n (a varchar(3) references p (id), like q)",
+        Class::Ddl,
+        "CREATE TABLE",
+        ["public.p public.q", "", "public.n", ""],
+    );
+    check(
+        "create view v as select * from orders.s with no schema binding",
+        Class::Ddl,
+        "CREATE VIEW",
+        ["orders.s", "", "public.v", ""],
+    );
+    check("alter table a.t rename to u", Class::Ddl, "ALTER TABLE", ["", "", "", "a.t a.u"]);
+    check("alter table a.t set schema orders", Class::Ddl, "ALTER TABLE", ["", "", "", "a.t orders.t"]);
+    check(
+        "drop table if exists orders.a, b cascade",
+        Class::Ddl,
+        "DROP TABLE",
+        ["", "", "", "orders.a public.b"],
+    );
+    check("create schema if not exists orders", Class::Ddl, "CREATE SCHEMA", ["", "", "orders.*", ""]);
+    check("drop schema orders cascade", Class::Ddl, "DROP SCHEMA", ["", "", "", "orders.*"]);
+    check("create index i on orders.t (lower(a))", Class::Ddl, "CREATE INDEX", ["", "", "", "orders.t"]);
+    check("comment on column orders.t.a is 'x'", Class::Ddl, "COMMENT", ["", "", "", "orders.t"]);
+    check(
+        "create table t (a int) inherits (orders.p)",
+        Class::Ddl,
+        "CREATE TABLE",
+        ["", "", "public.t", "orders.p"],
+    );
+    for opaque in [
+        "create function f() returns int as $$ select 1; $$ language sql",
+        "create or replace procedure p() as $$ begin end $$ language plpgsql",
+        "do $$ begin end $$",
+        "create trigger x after insert on t execute function f()",
+    ] {
+        doubted(opaque);
+    }
+}
+
+#[test]
+fn data_over_the_border_is_egress() {
+    check(
+        "unload ('select * from orders.t where a = ''x''') to 's3://b/p' iam_role 'r'",
+        Class::Egress,
+        "UNLOAD",
+        ["orders.t", "", "", ""],
+    );
+    check("unload ($$select 1 from t$$) to 's3://b/p'", Class::Egress, "UNLOAD", ["public.t", "", "", ""]);
+    check("copy orders.t from 's3://b/p' iam_role default", Class::Write, "COPY", ["", "orders.t", "", ""]);
+    check("copy t (a, b) from stdin", Class::Write, "COPY", ["", "public.t", "", ""]);
+    check("copy t to stdout", Class::Read, "COPY", ["public.t", "", "", ""]);
+    check(
+        "copy (select * from t) to stdout with (format csv)",
+        Class::Read,
+        "COPY",
+        ["public.t", "", "", ""],
+    );
+    check(
+        "copy (delete from orders.t returning *) to stdout",
+        Class::Write,
+        "COPY",
+        ["", "orders.t", "", ""],
+    );
+    check("copy t to program 'x'", Class::Egress, "COPY", ["public.t", "", "", ""]);
+    check("copy t from program 'x'", Class::Egress, "COPY", ["", "public.t", "", ""]);
+    assert_eq!(last("unload ('select 1') to 's3://b' iam_role 'r'").egress[0].role.as_deref(), Some("r"));
+    refused("unload ('select 1; drop table x') to 's3://b'");
+}
+
+#[test]
+fn explain_runs_nothing_unless_it_analyzes() {
+    check("explain delete from orders.t", Class::Read, "EXPLAIN", ["", "", "", ""]);
+    check("explain (costs off) select * from t", Class::Read, "EXPLAIN", ["public.t", "", "", ""]);
+    for text in [
+        "explain analyze verbose delete from t",
+        "explain (analyze false, analyze) delete from t",
+        "explain (analyze on) delete from t",
+    ] {
+        check(text, Class::Write, "EXPLAIN ANALYZE", ["", "public.t", "", ""]);
+    }
+}
+
+#[test]
+fn functions_are_found_wherever_they_stand() {
+    for text in [
+        "select pg_sleep(1)",
+        "select * from pg_sleep(1)",
+        "select 1 limit (select pg_sleep(1))",
+        "select 1 order by pg_sleep(1)",
+        "insert into t values (1) returning pg_sleep(1)",
+        "create table t (a int default pg_sleep(1))",
+        "select a from t where exists (select pg_sleep(1) over ())",
+        "call p(pg_sleep(1))",
+        "prepare x as select 1; execute x(pg_sleep(1))",
+        "explain select pg_sleep(1)",
+    ] {
+        assert!(last(text).functions.contains("pg_sleep"), "{text}");
+    }
+    assert!(last("select s.f(1)").functions.contains("s.f"));
+}
+
+#[test]
+fn risks_are_told_by_name() {
+    for name in
+        ["lower", "pg_catalog.lower", "listagg", "st_area", "nvl", "date_trunc", "count", "random", "now"]
+    {
+        assert_eq!(risk(name), FunctionRisk::Harmless, "{name}");
+    }
+    let effects = [
+        "pg_terminate_backend",
+        "pg_catalog.set_config",
+        "lo_import",
+        "query_to_xml",
+        "nextval",
+        "dblink_exec",
+        "x.pg_sleep",
+    ];
+    for name in effects {
+        assert!(matches!(risk(name), FunctionRisk::Effect(_)), "{name}");
+    }
+    assert_eq!(risk("sandbox.lower"), FunctionRisk::Unknown);
+    assert_eq!(risk("f_mine"), FunctionRisk::Unknown);
+}
+
+#[test]
+fn texts_that_servers_could_read_differently_are_refused() {
+    for text in [
+        "select 'a\\'; drop table x; --'",
+        "select 'a\\''",
+        "select 1 /* open",
+        "select 'open",
+        "select \"open",
+        "select $a$ open $b$",
+        "select 1\0",
+        "select\u{a0}1",
+        "select\u{2003}1",
+        "select 1 \u{200b}",
+        "select 'a' 'b'",
+        "select \\ 1",
+        "select a #b from t",
+        "select 1a",
+        "select (1",
+        "select 1)",
+        "select U&'x' uescape '!'",
+        "table orders.t",
+        "select 1 lock",
+        "vacuum full; frobnicate",
+        "create function f() begin atomic select 1; end",
+        "select * from only (orders.t)",
+    ] {
+        if text != "select 1 lock" {
+            refused(text);
+        }
+    }
+}
+
+#[test]
+fn comments_and_quotes_hide_no_statement() {
+    refused("/* /* */ SELECT 1 -- */ DROP TABLE x");
+    refused("/* /* */ DROP TABLE x -- */ SELECT 1");
+    assert_eq!(all("/* /* */ */ select 1 -- x").len(), 1);
+    refused("select 1 -- x\rdrop table x");
+    assert_eq!(all("select 1 -- x\r; drop table x").len(), 2);
+    assert_eq!(all("select E'\\'; drop table x; --' from t").len(), 1);
+    assert_eq!(all("select $q$ '; ( $q$, \"o'clock\" from t; select 2").len(), 2);
+    assert_eq!(all("select 1--1\n; drop table x").len(), 2);
+    assert_eq!(all("select 1+/* ; */1").len(), 1);
+}
+
+#[test]
+fn the_text_of_a_statement_keeps_its_leading_comment() {
+    let statements = understand("set a to 1 ;\n/* Username: x */ SELECT 1 ; ", &scope(), &bounds()).unwrap();
+    let texts: Vec<_> = statements.iter().map(|statement| &*statement.text).collect();
+    assert_eq!(texts, ["set a to 1", "/* Username: x */ SELECT 1"]);
+}
+
+#[test]
+fn settings_and_identity_are_followed() {
+    let of = |text: &str| {
+        let facts = last(text);
+        (facts.class, facts.session[0].setting.clone(), facts.session[0].values.clone())
+    };
+    let told = |class, setting: &str, values: &[&str]| {
+        (class, setting.to_owned(), values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>())
+    };
+    assert_eq!(of("set search_path to a, \"B\""), told(Class::Session, "search_path", &["a", "b"]));
+    assert_eq!(of("set search_path = 'a, b'"), told(Class::Session, "search_path", &["a, b"]));
+    assert_eq!(of("SET app_context.user_id TO 'x'"), told(Class::Session, "app_context.user_id", &["x"]));
+    assert_eq!(of("set query_group to default"), told(Class::Session, "query_group", &[]));
+    assert_eq!(of("set session authorization bob"), told(Class::Dcl, "session_authorization", &["bob"]));
+    assert_eq!(of("set role none"), told(Class::Dcl, "role", &["none"]));
+    assert_eq!(of("reset role"), told(Class::Dcl, "role", &[]));
+    assert_eq!(of("reset all"), told(Class::Session, "*", &[]));
+    for text in [
+        "grant select on t to bob",
+        "alter user bob set search_path to x",
+        "create role r",
+        "alter default privileges in schema s grant all on tables to bob",
+    ] {
+        assert_eq!(last(text).class, Class::Dcl, "{text}");
+    }
+}
+
+#[test]
+fn names_follow_the_search_path_and_temporary_relations() {
+    let reads = |text: &str| shown(&last(text).reads);
+    assert_eq!(reads("set search_path to a, b; select * from t"), "a.t b.t");
+    assert_eq!(reads("set search_path to a; reset search_path; select * from t"), "public.t");
+    assert_eq!(reads("create temp table t (a int); select * from t"), "temp.t");
+    assert_eq!(reads("create temp table t (a int); select * from public.t"), "public.t");
+    assert_eq!(reads("create temp table t (a int); drop table t; select * from t"), "public.t");
+    assert_eq!(reads("create temp table t (a int); discard all; select * from t"), "public.t");
+    assert_eq!(
+        reads("create temp table t (a int); alter table t rename to u; select * from t, u"),
+        "public.t temp.u"
+    );
+    assert_eq!(reads("select * from pg_temp.t"), "temp.t");
+    doubted("create temp view v as select * from orders.t; delete from v");
+    doubted("create temp table t (a int) on commit drop");
+    doubted("insert into temp.t values (1)");
+    doubted(&format!("select * from {}", "x".repeat(64)));
+}
+
+#[test]
+fn transactions_undo_what_the_server_undoes() {
+    let reads = |text: &str| shown(&last(text).reads);
+    assert_eq!(reads("begin; set search_path to a; rollback; select * from t"), "public.t");
+    assert_eq!(reads("begin; set search_path to a; commit; select * from t"), "a.t");
+    assert_eq!(reads("begin; set local search_path to a; select * from t"), "a.t");
+    assert_eq!(reads("begin; set local search_path to a; commit; select * from t"), "public.t");
+    assert_eq!(
+        reads("begin; savepoint s; create temp table t (a int); rollback to s; select * from t"),
+        "public.t"
+    );
+    assert_eq!(
+        reads("create temp table t (a int); commit; begin; drop table t; rollback; select * from t"),
+        "temp.t"
+    );
+    assert_eq!(
+        reads("begin; create temp table t (a int); truncate x; rollback; select * from t"),
+        "public.t temp.t"
+    );
+    assert_eq!(
+        reads("begin; rollback and chain; set search_path to a; rollback; select * from t"),
+        "public.t"
+    );
+}
+
+#[test]
+fn a_failed_implicit_transaction_is_undone_and_a_settled_one_stays() {
+    let mut scope = scope();
+    let facts = last("set search_path to a");
+    scope.apply(&facts).unwrap();
+    scope.abort();
+    assert_eq!(scope.search_path(), ["public"]);
+    scope.apply(&facts).unwrap();
+    scope.settle();
+    scope.abort();
+    assert_eq!(scope.search_path(), ["a"]);
+    scope.apply(&last("begin")).unwrap();
+    assert!(scope.in_block());
+    scope.abort();
+    assert!(scope.is_failed());
+    scope.apply(&last("commit")).unwrap();
+    assert!(!scope.in_block() && !scope.is_failed());
+}
+
+#[test]
+fn a_scope_does_not_outgrow_its_bounds() {
+    let many: String = (0..11).map(|n| format!("prepare p{n} as select 1;")).collect();
+    refused(&many);
+    let many: String = (0..11).map(|n| format!("create temp table t{n} (a int);")).collect();
+    refused(&many);
+}
+
+#[test]
+fn prepared_statements_and_cursors_are_judged_when_they_run() {
+    check(
+        "prepare x as delete from t; set search_path to a; execute x",
+        Class::Write,
+        "EXECUTE",
+        ["", "a.t", "", ""],
+    );
+    check(
+        "begin; declare c cursor with hold for select * from t; fetch 10 in c",
+        Class::Read,
+        "FETCH",
+        ["public.t", "", "", ""],
+    );
+    check(
+        "begin; declare c cursor for select * from t; fetch forward all from c",
+        Class::Read,
+        "FETCH",
+        ["public.t", "", "", ""],
+    );
+    doubted("execute nothing");
+    doubted("fetch 1 from nothing");
+    doubted("begin; declare c cursor for select 1; commit; fetch 1 from c");
+    doubted("prepare x as select 1; deallocate x; execute x");
+}
+
+#[test]
+fn deep_and_long_texts_do_not_overflow_the_stack() {
+    let megabyte = 1 << 20;
+    for unit in [
+        "(",
+        "[",
+        "case when ",
+        "not ",
+        "- ",
+        "a+",
+        "a or ",
+        "select ",
+        "'a'::",
+        "select 1 union ",
+        "/*",
+        "explain ",
+        "array[",
+        "interval ",
+        "f(",
+        "a between ",
+    ] {
+        let _ = understand(&format!("select {}", unit.repeat(megabyte / unit.len())), &scope(), &bounds());
+        let _ = understand(&unit.repeat(megabyte / unit.len()), &scope(), &bounds());
+    }
+    for unit in ["1+", "1 or ", "not ", "- ", "1::int+", "select 1 union "] {
+        for count in [100, 700, 1400] {
+            let _ = understand(&format!("select {}1", unit.repeat(count)), &scope(), &bounds());
+        }
+    }
+    let deep = format!("select {}1{}", "(".repeat(90), ")".repeat(90));
+    assert!(understand(&deep, &scope(), &bounds()).is_ok());
+    let list = format!("select * from t where a in ({}1)", "1,".repeat(100_000));
+    assert!(understand(&list, &scope(), &bounds()).is_ok());
+}
+
+#[test]
+fn fingerprints_leave_literals_out() {
+    assert_eq!(fingerprint("select  1 -- x"), fingerprint("SELECT 2"));
+    assert_eq!(fingerprint("select 'a' from T"), fingerprint("select $$b$$\nfrom t;"));
+    assert_ne!(fingerprint("select a"), fingerprint("select b"));
+    assert_eq!(fingerprint("x").len(), 16);
+}
+
+const WORDS: &[&str] = &[
+    "select",
+    "from",
+    "with",
+    "a",
+    "t",
+    "as",
+    "(",
+    ")",
+    ",",
+    ";",
+    "'x'",
+    "insert into",
+    "delete",
+    "update",
+    "set",
+    "/*",
+    "*/",
+    "--",
+    "\n",
+    "$$",
+    "\"",
+    "E'",
+    "\\",
+    "case",
+    "end",
+    "create",
+    "table",
+    "temp",
+    "explain",
+    "copy",
+    "to",
+    "prepare",
+    "execute",
+    "1",
+    "begin",
+    "rollback",
+    "unload",
+    ".",
+    "::",
+    "only",
+    "into",
+    "values",
+    "#b",
+    "begin",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn no_text_panics(text in "\\PC{0,80}") {
+        let _ = understand(&text, &scope(), &bounds());
+        let _ = fingerprint(&text);
+    }
+
+    #[test]
+    fn no_mixture_of_words_panics(words in proptest::collection::vec(proptest::sample::select(WORDS), 0..25)) {
+        let _ = understand(&words.join(" "), &scope(), &bounds());
+    }
+}

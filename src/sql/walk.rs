@@ -1,0 +1,509 @@
+//! The facts of a query or data-modifying statement, from its whole tree.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    Delete, Expr, FromTable, Ident, Insert, Merge, ObjectName, ObjectNamePart, OnInsert, Query, Select,
+    SelectFlavor, SelectInto, SetExpr, Statement, TableAlias, TableFactor, TableObject, Update, Visit,
+    Visitor,
+};
+
+use super::functions::{FunctionRisk, risk};
+use super::lex::{Kind, Token, fold};
+use super::names::{doubt, doubt_name, resolve, resolve_new, resolve_target};
+use super::scope::{Scope, TempKind};
+use super::{Class, Facts, NotUnderstood, Relation};
+
+/// The facts of a parsed statement; `tokens` are the same statement, to check the tree against.
+pub(super) fn walk(statement: &Statement, tokens: &[Token], scope: &Scope) -> Result<Facts, NotUnderstood> {
+    let offset = tokens.first().map_or(0, |token| token.start);
+    let mut walk = Walk {
+        scope,
+        facts: Facts::plain(Class::Read, command(statement)),
+        frames: Vec::new(),
+        aliases: Vec::new(),
+        listed: BTreeSet::new(),
+        targets: Vec::new(),
+        changes: 0,
+        creates: false,
+        locking: false,
+        sets: false,
+    };
+    if let ControlFlow::Break(reason) = statement.visit(&mut walk) {
+        return Err(NotUnderstood { reason, offset });
+    }
+    let Walk { mut facts, listed, changes, creates, locking, sets, .. } = walk;
+    check_changes(tokens, changes, creates)?;
+    add_missed_calls(tokens, &listed, &mut facts);
+    if locking {
+        facts.locks = facts.reads.clone();
+    }
+    if creates {
+        facts.class = facts.class.max(Class::Ddl);
+        "SELECT INTO".clone_into(&mut facts.command);
+    }
+    facts.estimable = !facts.reads.is_empty()
+        || sets
+        || matches!(facts.command.as_str(), "UPDATE" | "DELETE" | "MERGE")
+        || ["generate_series", "unnest"].iter().any(|name| facts.functions.contains(*name));
+    Ok(facts)
+}
+
+fn command(statement: &Statement) -> &'static str {
+    match statement {
+        Statement::Insert(_) => "INSERT",
+        Statement::Update(_) => "UPDATE",
+        Statement::Delete(_) => "DELETE",
+        Statement::Merge(_) => "MERGE",
+        Statement::Query(query) => match query.body.as_ref() {
+            SetExpr::Insert(inner)
+            | SetExpr::Update(inner)
+            | SetExpr::Delete(inner)
+            | SetExpr::Merge(inner) => command(inner),
+            _ => "SELECT",
+        },
+        _ => "SELECT",
+    }
+}
+
+struct Frame {
+    /// The names of its WITH that can be seen where the walk stands.
+    visible: BTreeSet<String>,
+    /// Bodies not yet left, by address, with their names.
+    bodies: Vec<(*const Query, String)>,
+    recursive: bool,
+}
+
+struct Walk<'a> {
+    scope: &'a Scope,
+    facts: Facts,
+    frames: Vec<Frame>,
+    aliases: Vec<BTreeSet<String>>,
+    /// Names that may stand before a bracket without being called.
+    listed: BTreeSet<String>,
+    /// Targets of UPDATE, DELETE and MERGE, which stand where reads do.
+    targets: Vec<*const TableFactor>,
+    changes: usize,
+    creates: bool,
+    locking: bool,
+    sets: bool,
+}
+
+type Flow = ControlFlow<String>;
+
+fn refuse(reason: &str) -> Flow {
+    ControlFlow::Break(reason.to_owned())
+}
+
+fn parts_of(name: &ObjectName) -> Result<Vec<String>, String> {
+    let part = |part: &ObjectNamePart| match part {
+        ObjectNamePart::Identifier(ident) => Ok(fold(&ident.value)),
+        ObjectNamePart::Function(_) => Err("a name made by a function".to_owned()),
+    };
+    name.0.iter().map(part).collect()
+}
+
+impl Walk<'_> {
+    fn is_cte(&self, name: &str) -> bool {
+        self.frames.iter().any(|frame| frame.visible.contains(name))
+    }
+
+    fn alias(&mut self, alias: Option<&TableAlias>) {
+        if let Some(alias) = alias {
+            let name = fold(&alias.name.value);
+            self.listed.insert(name.clone());
+            if let Some(aliases) = self.aliases.last_mut() {
+                aliases.insert(name);
+            }
+        }
+    }
+
+    fn call(&mut self, name: &ObjectName) -> Flow {
+        match parts_of(name) {
+            Ok(parts) => {
+                doubt_name(&parts, &mut self.facts);
+                self.facts.functions.insert(parts.join("."));
+                ControlFlow::Continue(())
+            }
+            Err(reason) => ControlFlow::Break(reason),
+        }
+    }
+
+    fn read(&mut self, name: &ObjectName) -> Flow {
+        let parts = match parts_of(name) {
+            Ok(parts) => parts,
+            Err(reason) => return ControlFlow::Break(reason),
+        };
+        if let [bare] = parts.as_slice()
+            && self.is_cte(bare)
+        {
+            return ControlFlow::Continue(());
+        }
+        let navigates = parts.len() > 3
+            && parts.first().is_some_and(|first| self.aliases.iter().any(|aliases| aliases.contains(first)));
+        if !navigates {
+            doubt_name(&parts, &mut self.facts);
+        }
+        self.facts.reads.extend(resolve(&parts, self.scope));
+        ControlFlow::Continue(())
+    }
+
+    fn write(&mut self, name: &ObjectName) -> Flow {
+        match parts_of(name) {
+            Ok(parts) => {
+                self.listed.extend(parts.last().cloned());
+                let written = targets(&parts, self.scope, &mut self.facts);
+                self.facts.writes.extend(written);
+                self.facts.class = self.facts.class.max(Class::Write);
+                self.changes += 1;
+                ControlFlow::Continue(())
+            }
+            Err(reason) => ControlFlow::Break(reason),
+        }
+    }
+
+    fn write_factor(&mut self, factor: &TableFactor) -> Flow {
+        match factor {
+            TableFactor::Table { name, args: None, alias, .. } => {
+                self.targets.push(std::ptr::from_ref(factor));
+                self.alias(alias.as_ref());
+                self.write(name)
+            }
+            _ => refuse("a target that is no relation's name"),
+        }
+    }
+
+    fn insert(&mut self, insert: &Insert) -> Flow {
+        let odd = insert.overwrite
+            || insert.ignore
+            || insert.replace_into
+            || insert.or.is_some()
+            || insert.partitioned.is_some()
+            || insert.settings.is_some()
+            || insert.format_clause.is_some()
+            || insert.multi_table_insert_type.is_some()
+            || !insert.multi_table_into_clauses.is_empty()
+            || !insert.multi_table_when_clauses.is_empty()
+            || !insert.into
+            || matches!(insert.on, Some(OnInsert::DuplicateKeyUpdate(_)));
+        match &insert.table {
+            TableObject::TableName(name) if !odd => self.write(name),
+            _ => refuse("an INSERT of another server's kind"),
+        }
+    }
+
+    fn update(&mut self, update: &Update) -> Flow {
+        if !update.table.joins.is_empty() || update.or.is_some() {
+            return refuse("an UPDATE of another server's kind");
+        }
+        self.write_factor(&update.table.relation)
+    }
+
+    fn delete(&mut self, delete: &Delete) -> Flow {
+        let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
+        match from.as_slice() {
+            [only] if only.joins.is_empty() && delete.tables.is_empty() => self.write_factor(&only.relation),
+            _ => refuse("a DELETE of another server's kind"),
+        }
+    }
+
+    fn merge(&mut self, merge: &Merge) -> Flow {
+        self.write_factor(&merge.table)
+    }
+
+    fn into(&mut self, into: &SelectInto) -> Flow {
+        let names = |target: &Expr| match target {
+            Expr::Identifier(ident) => Some(vec![fold(&ident.value)]),
+            Expr::CompoundIdentifier(idents) => Some(idents.iter().map(|i: &Ident| fold(&i.value)).collect()),
+            _ => None,
+        };
+        let [target] = into.targets.as_slice() else { return refuse("SELECT INTO several targets") };
+        let Some(parts) = names(target) else { return refuse("SELECT INTO something other than a name") };
+        let made = created(&parts, into.temporary, self.scope, &mut self.facts);
+        self.facts.creates.extend(made);
+        self.creates = true;
+        ControlFlow::Continue(())
+    }
+}
+
+/// What a write to this name changes, with a doubt where it lands elsewhere.
+pub(super) fn targets(parts: &[String], scope: &Scope, facts: &mut Facts) -> BTreeSet<Relation> {
+    doubt_name(parts, facts);
+    let written = resolve_target(parts, scope);
+    if written.iter().any(|relation| relation.is_temp() && scope.temp(&relation.name) == Some(TempKind::View))
+    {
+        doubt(facts, "a write through a temporary view lands in what the view reads");
+    }
+    written
+}
+
+/// What a CREATE of this name makes.
+pub(super) fn created(
+    parts: &[String],
+    temporary: bool,
+    scope: &Scope,
+    facts: &mut Facts,
+) -> BTreeSet<Relation> {
+    doubt_name(parts, facts);
+    match parts.last() {
+        Some(name) if temporary => {
+            if parts.len() > 1 && !resolve_new(parts, scope).iter().all(Relation::is_temp) {
+                doubt(facts, "a temporary relation with a schema's name");
+            }
+            BTreeSet::from([Relation::temp(name)])
+        }
+        _ => resolve_new(parts, scope),
+    }
+}
+
+impl Visitor for Walk<'_> {
+    type Break = String;
+
+    fn pre_visit_statement(&mut self, statement: &Statement) -> Flow {
+        match statement {
+            Statement::Query(_) => ControlFlow::Continue(()),
+            Statement::Insert(insert) => self.insert(insert),
+            Statement::Update(update) => self.update(update),
+            Statement::Delete(delete) => self.delete(delete),
+            Statement::Merge(merge) => self.merge(merge),
+            // Everything else has a grammar of Tollgate's own or none.
+            _ => refuse("a statement that is not understood"),
+        }
+    }
+
+    fn pre_visit_query(&mut self, query: &Query) -> Flow {
+        if !query.pipe_operators.is_empty() || query.settings.is_some() || query.format_clause.is_some() {
+            return refuse("a query of another server's kind");
+        }
+        self.locking |= !query.locks.is_empty();
+        if let Some(parent) = self.frames.last_mut()
+            && parent.recursive
+            && let Some((_, name)) = parent.bodies.iter().find(|(body, _)| std::ptr::eq(*body, query))
+        {
+            parent.visible.insert(name.clone());
+        }
+        let mut frame = Frame { visible: BTreeSet::new(), bodies: Vec::new(), recursive: false };
+        if let Some(with) = &query.with {
+            frame.recursive = with.recursive;
+            for cte in &with.cte_tables {
+                let name = fold(&cte.alias.name.value);
+                doubt_name(std::slice::from_ref(&name), &mut self.facts);
+                self.listed.insert(name.clone());
+                frame.bodies.push((std::ptr::from_ref(cte.query.as_ref()), name));
+            }
+        }
+        self.frames.push(frame);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &Query) -> Flow {
+        self.frames.pop();
+        if let Some(parent) = self.frames.last_mut()
+            && let Some((_, name)) = parent.bodies.iter().find(|(body, _)| std::ptr::eq(*body, query))
+        {
+            parent.visible.insert(name.clone());
+        }
+        if let SetExpr::Table(_) = query.body.as_ref() {
+            return refuse("a TABLE command");
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> Flow {
+        let odd = !matches!(select.flavor, SelectFlavor::Standard)
+            || !select.lateral_views.is_empty()
+            || select.prewhere.is_some()
+            || select.value_table_mode.is_some()
+            || !select.cluster_by.is_empty()
+            || !select.distribute_by.is_empty()
+            || !select.sort_by.is_empty();
+        if odd {
+            return refuse("a query of another server's kind");
+        }
+        self.aliases.push(BTreeSet::new());
+        match &select.into {
+            Some(into) => self.into(into),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    fn post_visit_select(&mut self, _: &Select) -> Flow {
+        self.aliases.pop();
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> Flow {
+        if self.targets.iter().any(|target| std::ptr::eq(*target, factor)) {
+            return ControlFlow::Continue(());
+        }
+        match factor {
+            TableFactor::Table { version: Some(_), .. } => refuse("a table at another time"),
+            TableFactor::Table { name, args, alias, .. } => {
+                self.alias(alias.as_ref());
+                if args.is_some() {
+                    self.sets = true;
+                    self.call(name)
+                } else {
+                    self.read(name)
+                }
+            }
+            TableFactor::Function { name, alias, .. } => {
+                self.alias(alias.as_ref());
+                self.sets = true;
+                self.call(name)
+            }
+            TableFactor::Derived { alias, .. }
+            | TableFactor::TableFunction { alias, .. }
+            | TableFactor::UNNEST { alias, .. }
+            | TableFactor::NestedJoin { alias, .. }
+            | TableFactor::Pivot { alias, .. }
+            | TableFactor::Unpivot { alias, .. }
+            | TableFactor::JsonTable { alias, .. }
+            | TableFactor::XmlTable { alias, .. } => {
+                self.alias(alias.as_ref());
+                ControlFlow::Continue(())
+            }
+            TableFactor::UnpivotExpr { .. } => ControlFlow::Continue(()),
+            TableFactor::OpenJsonTable { .. }
+            | TableFactor::MatchRecognize { .. }
+            | TableFactor::SemanticView { .. } => refuse("a table expression of another server's kind"),
+        }
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> Flow {
+        match expr {
+            Expr::Function(function) => self.call(&function.name),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+/// The tree must hold as many changes as the text has words that begin one.
+fn check_changes(tokens: &[Token], changes: usize, creates: bool) -> Result<(), NotUnderstood> {
+    let mut begun = 0;
+    for (at, token) in tokens.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|at| tokens.get(at));
+        let refuse = |reason: &str| Err(NotUnderstood { reason: reason.to_owned(), offset: token.start });
+        match token.keyword() {
+            Some("insert" | "update" | "delete" | "merge") => {
+                let opens = before.is_none_or(|before| before.is_mark('(') || before.is_mark(')'));
+                let named =
+                    tokens.get(at + 1).is_none_or(|next| matches!(next.kind, Kind::Mark(_) | Kind::Op(_)));
+                begun += usize::from(opens && !named);
+            }
+            Some("into") if changes == 0 && !creates => {
+                let named =
+                    before.is_some_and(|before| before.is_mark('.') || before.keyword() == Some("as"));
+                if !named {
+                    return refuse("INTO that was not understood");
+                }
+            }
+            _ => {}
+        }
+        if begun > changes {
+            return refuse("a change inside the statement that was not understood");
+        }
+    }
+    Ok(())
+}
+
+/// Words that stand before a bracket without being called.
+const BEFORE_BRACKETS: &[&str] = &[
+    "all",
+    "and",
+    "any",
+    "as",
+    "between",
+    "by",
+    "case",
+    "conflict",
+    "cube",
+    "distinct",
+    "else",
+    "except",
+    "exclude",
+    "exists",
+    "filter",
+    "for",
+    "from",
+    "group",
+    "having",
+    "in",
+    "insert",
+    "intersect",
+    "into",
+    "is",
+    "join",
+    "lateral",
+    "like",
+    "limit",
+    "materialized",
+    "minus",
+    "not",
+    "offset",
+    "on",
+    "only",
+    "or",
+    "over",
+    "pivot",
+    "qualify",
+    "returning",
+    "rollup",
+    "select",
+    "set",
+    "sets",
+    "some",
+    "then",
+    "top",
+    "union",
+    "unpivot",
+    "using",
+    "values",
+    "when",
+    "where",
+    "with",
+    "within",
+    "table",
+    "ilike",
+    "similar",
+    "to",
+    "row",
+    "key",
+    "operator",
+    "references",
+    "check",
+    "unique",
+    "primary",
+    "default",
+    "identity",
+    "generated",
+    "stored",
+    "always",
+    "interleaved",
+    "compound",
+    "sortkey",
+    "distkey",
+    "include",
+    "range",
+    "list",
+    "hash",
+    "options",
+    "properties",
+];
+
+/// Adds what stands before a bracket and is neither a name of the tree nor harmless: the tree may
+/// have read a call as something else.
+pub(super) fn add_missed_calls(tokens: &[Token], listed: &BTreeSet<String>, facts: &mut Facts) {
+    for pair in tokens.windows(2) {
+        let [Token { kind: Kind::Word { value, quoted }, .. }, next] = pair else { continue };
+        let skipped = (!quoted && BEFORE_BRACKETS.contains(&value.as_str())) || listed.contains(value);
+        if !next.is_mark('(') || skipped || risk(value) == FunctionRisk::Harmless {
+            continue;
+        }
+        let known = facts.functions.iter().any(|name| name.rsplit('.').next() == Some(value));
+        if !known {
+            facts.functions.insert(value.clone());
+        }
+    }
+}
