@@ -133,3 +133,18 @@ async fn a_line_on_the_disk_is_acknowledged_and_a_failed_sync_is_not() {
     assert!(log.healthy());
     check_whole(dir.path(), 3);
 }
+
+#[test]
+fn verify_tells_a_line_being_written_from_a_break() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, _) = Log::open(options(dir.path())).unwrap();
+    (0..8).for_each(|n| put(&log, &n.to_string()));
+    let files = tail::files(dir.path()).unwrap();
+    let tear = |file: &Path| OpenOptions::new().append(true).open(file).unwrap().write_all(b"{").unwrap();
+    tear(files.last().unwrap());
+    let found = crate::audit::read::verify(dir.path()).unwrap();
+    assert_eq!((found.lines, found.being_written, found.first_break), (8, true, None));
+    tear(&files[0]);
+    let found = crate::audit::read::verify(dir.path()).unwrap();
+    assert_eq!(found.first_break, Some((files[0].clone(), found.lines + 1, Break::NotJson)));
+}

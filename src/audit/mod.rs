@@ -3,6 +3,7 @@
 pub mod chain;
 pub mod encode;
 pub mod log;
+pub mod read;
 pub mod record;
 pub mod redact;
 mod tail;
