@@ -16,24 +16,47 @@ const NAMES: [&str; 9] = [
 ];
 
 /// The text with every literal that follows a secret's name replaced by `'***'`.
+///
+/// Quotes inside comments, names and other literals open nothing: they cannot hide what follows them.
 pub fn redact(sql: &str) -> Cow<'_, str> {
     let mut out = String::new();
     let mut copied = 0;
     let mut at = 0;
-    while let Some(found) = rest(sql, at).find(is_word) {
-        let start = at + found;
-        let end = start + rest(sql, start).find(|c| !is_word(c)).unwrap_or(rest(sql, start).len());
-        at = end;
-        let word = sql.get(start..end).unwrap_or_default();
-        if !NAMES.iter().any(|name| word.eq_ignore_ascii_case(name)) {
+    while let Some(c) = rest(sql, at).chars().next() {
+        let next = skip_blanks(sql, at);
+        if next > at {
+            at = next;
             continue;
         }
-        if let Some((from, to)) = secret_after(sql, end) {
+        let literal = literal_end(sql, at);
+        let end = if let Some(end) = literal {
+            end
+        } else if c == '"' {
+            rest(sql, at + 1).find('"').map_or(sql.len(), |close| at + close + 2)
+        } else if is_word(c) {
+            at + rest(sql, at).find(|c| !is_word(c)).unwrap_or(rest(sql, at).len())
+        } else {
+            at + c.len_utf8()
+        };
+        let word = sql.get(at..end).unwrap_or_default();
+        let mut go_on = end;
+        let secret = if literal.is_some() {
+            // Key and value pairs stand inside one literal.
+            let lower = word.to_ascii_lowercase();
+            let pair = ["secret_access_key=", "session_token=", "token=", "password="];
+            pair.iter().any(|key| lower.contains(key)).then_some((at, end))
+        } else if NAMES.iter().any(|name| word.eq_ignore_ascii_case(name)) {
+            secret_after(sql, end)
+        } else {
+            None
+        };
+        if let Some((from, to)) = secret {
             out.push_str(sql.get(copied..from).unwrap_or_default());
             out.push_str(MASK);
             copied = to;
-            at = to;
+            go_on = to;
         }
+        at = go_on;
     }
     if copied == 0 {
         return Cow::Borrowed(sql);
@@ -53,11 +76,9 @@ fn is_word(c: char) -> bool {
 /// Start and end of the value after a secret's name.
 fn secret_after(sql: &str, end: usize) -> Option<(usize, usize)> {
     let mut at = skip_blanks(sql, end);
-    let mut assigned = false;
     loop {
         let tail = rest(sql, at);
         if tail.starts_with(['=', ':']) {
-            assigned = true;
             at = skip_blanks(sql, at + 1);
         } else if let Some(word) = ["by", "as", "to"].into_iter().find(|word| starts_with_word(tail, word)) {
             at = skip_blanks(sql, at + word.len());
@@ -78,9 +99,7 @@ fn secret_after(sql: &str, end: usize) -> Option<(usize, usize)> {
             }
         }
     }
-    let bare = rest(sql, at).find(|c: char| c.is_whitespace() || "';&,)\"".contains(c));
-    let to = at + bare.unwrap_or(rest(sql, at).len());
-    (assigned && to > at).then_some((at, to))
+    None
 }
 
 fn starts_with_word(tail: &str, word: &str) -> bool {
@@ -149,7 +168,9 @@ mod tests {
             ("COPY t FROM 's3' CREDENTIALS AS 'a'||'b' CSV", "COPY t FROM 's3' CREDENTIALS AS '***' CSV"),
             ("alter user a PASSWORD /* b */ 'secret", "alter user a PASSWORD /* b */ '***'"),
             ("x identified by $$s$$;", "x identified by '***';"),
-            ("'aws_secret_access_key=abc;x' ü", "'aws_secret_access_key='***';x' ü"),
+            ("'aws_secret_access_key=abc;x' ü", "'***' ü"),
+            ("select 'password', x from t where y = 'b'", "select 'password', x from t where y = 'b'"),
+            ("/* password ' */ drop table x -- '", "/* password ' */ drop table x -- '"),
             ("password E'a\\'b' z", "password '***' z"),
         ] {
             assert_eq!(redact(sql), expected);
