@@ -77,6 +77,8 @@ pub enum Event {
     Start {
         version: &'static str,
         rules_generation: u64,
+        /// Of a torn last line that was cut off when the log was opened.
+        recovered_bytes: u64,
     },
     Stop {
         reason: String,

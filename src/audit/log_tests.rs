@@ -1,0 +1,150 @@
+use std::path::Path;
+
+use super::*;
+use crate::audit::Verifier;
+
+fn options(dir: &Path) -> LogOptions {
+    LogOptions {
+        dir: dir.to_owned(),
+        node: "n1".into(),
+        durability: Durability::Os,
+        file_bytes_max: NonZeroU64::new(1500).unwrap(),
+    }
+}
+
+fn stop(reason: &str) -> Event {
+    Event::Stop { reason: reason.into() }
+}
+
+fn put(log: &Log, reason: &str) {
+    let _ = log.append_now(&stop(reason)).unwrap();
+}
+
+fn lines(dir: &Path) -> Vec<Vec<u8>> {
+    let files = tail::files(dir).unwrap();
+    files
+        .iter()
+        .flat_map(|file| {
+            fs::read(file).unwrap().split(|b| *b == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>()
+        })
+        .filter(|line| !line.is_empty())
+        .collect()
+}
+
+fn check_whole(dir: &Path, count: usize) {
+    let lines = lines(dir);
+    assert_eq!(lines.len(), count);
+    let mut verifier = Verifier::whole();
+    for line in &lines {
+        verifier.feed(line).unwrap();
+    }
+}
+
+#[test]
+fn the_chain_goes_on_over_files_restarts_and_threads() {
+    let dir = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let (log, _) = Log::open(options(dir.path())).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..25).for_each(|n| put(&log, &n.to_string())));
+            }
+        });
+    }
+    assert!(tail::files(dir.path()).unwrap().len() > 2);
+    check_whole(dir.path(), 200);
+}
+
+#[test]
+fn a_torn_last_line_is_cut_off_and_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, _) = Log::open(options(dir.path())).unwrap();
+    put(&log, "a");
+    drop(log);
+    let file = tail::files(dir.path()).unwrap().remove(0);
+    OpenOptions::new().append(true).open(file).unwrap().write_all(b"{\"seq\"").unwrap();
+    let (log, opened) = Log::open(options(dir.path())).unwrap();
+    assert_eq!(opened, Opened { torn_bytes: 6, last_seq: 1 });
+    put(&log, "b");
+    check_whole(dir.path(), 2);
+}
+
+#[test]
+fn a_second_writer_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let _first = Log::open(options(dir.path())).unwrap();
+    assert!(matches!(Log::open(options(dir.path())), Err(AuditError::InUse(_))));
+}
+
+#[test]
+fn a_full_disk_refuses_and_the_log_recovers_when_there_is_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, _) = Log::open(options(dir.path())).unwrap();
+    put(&log, "a");
+    let full = Arc::new(OpenOptions::new().write(true).open("/dev/full").unwrap());
+    let real = {
+        let mut state = log.0.state();
+        std::mem::replace(&mut state.current.as_mut().unwrap().file, full)
+    };
+    assert!(log.append_now(&stop("b")).is_err());
+    assert!(!log.healthy());
+    log.0.state().current.as_mut().unwrap().file = real;
+    put(&log, "c");
+    assert!(log.healthy());
+    check_whole(dir.path(), 2);
+}
+
+#[test]
+fn tampering_is_found_at_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, _) = Log::open(options(dir.path())).unwrap();
+    (0..5).for_each(|n| put(&log, &n.to_string()));
+    let good = lines(dir.path());
+    let first_break = |lines: &[Vec<u8>]| {
+        let mut verifier = Verifier::whole();
+        lines.iter().enumerate().find_map(|(n, line)| verifier.feed(line).err().map(|found| (n, found)))
+    };
+    let mut edited = good.clone();
+    edited[2] = String::from_utf8(good[2].clone()).unwrap().replace("\"n1\"", "\"n2\"").into_bytes();
+    assert_eq!(first_break(&edited), Some((2, Break::Hash)));
+    let mut deleted = good.clone();
+    deleted.remove(1);
+    assert_eq!(first_break(&deleted), Some((1, Break::Seq { expected: 2, found: 3 })));
+    let mut swapped = good.clone();
+    swapped.swap(3, 4);
+    assert_eq!(first_break(&swapped), Some((3, Break::Seq { expected: 4, found: 5 })));
+    let mut cut = good.clone();
+    cut[2].truncate(20);
+    assert_eq!(first_break(&cut), Some((2, Break::NotJson)));
+    assert_eq!(first_break(&good), None);
+}
+
+#[tokio::test]
+async fn a_line_on_the_disk_is_acknowledged_and_a_failed_sync_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, _) = Log::open(LogOptions { durability: Durability::Disk, ..options(dir.path()) }).unwrap();
+    let (a, b) = (stop("a"), stop("b"));
+    let both = tokio::join!(log.append(&a), log.append(&b));
+    assert_eq!((both.0.unwrap().seq(), both.1.unwrap().seq()), (1, 2));
+    log.0.state().note_sync(2, false);
+    assert!(log.0.state().is_durable(2).is_err());
+    assert!(!log.healthy());
+    let _ = log.append(&a).await.unwrap();
+    assert!(log.healthy());
+    check_whole(dir.path(), 3);
+}
+
+#[test]
+fn verify_tells_a_line_being_written_from_a_break() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, _) = Log::open(options(dir.path())).unwrap();
+    (0..8).for_each(|n| put(&log, &n.to_string()));
+    let files = tail::files(dir.path()).unwrap();
+    let tear = |file: &Path| OpenOptions::new().append(true).open(file).unwrap().write_all(b"{").unwrap();
+    tear(files.last().unwrap());
+    let found = crate::audit::read::verify(dir.path()).unwrap();
+    assert_eq!((found.lines, found.being_written, found.first_break), (8, true, None));
+    tear(&files[0]);
+    let found = crate::audit::read::verify(dir.path()).unwrap();
+    assert_eq!(found.first_break, Some((files[0].clone(), found.lines + 1, Break::NotJson)));
+}
