@@ -94,7 +94,11 @@ pub(super) fn write(dir: &Path, ports: Ports, secrets: &StandingSecrets) -> Resu
         fs::create_dir_all(&path).map_err(|source| write_error(&path, source))?;
     }
     for (name, text) in RULES {
-        write_public(&dir.join("rules").join(name), text)?;
+        let path = dir.join("rules").join(name);
+        // Rules edited in a kept folder are its owner's.
+        if !path.exists() {
+            write_public(&path, text)?;
+        }
     }
     for (name, password) in &secrets.accounts {
         let verifier = scram_sha_256(password.expose().as_bytes());

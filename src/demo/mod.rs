@@ -148,11 +148,12 @@ pub async fn prepare(options: DemoOptions) -> Result<Prepared, DemoError> {
         password: Some(standing.superuser.clone()),
         ..PostgresOptions::default()
     };
-    let server = tokio::task::spawn_blocking(move || Postgres::start(server_options))
-        .await
-        .map_err(|_| DemoError::Interrupted)??;
+    // The folder goes along: were this future dropped now, it must outlive the server's start.
+    let starting = move || Postgres::start(server_options).map(|server| Ground { server, temporary });
+    let ground = tokio::task::spawn_blocking(starting).await.map_err(|_| DemoError::Interrupted)??;
+    let server = &ground.server;
     tell("loading sample data of six domains");
-    let rows = data::load(&server, &standing.upstream).await?;
+    let rows = data::load(server, &standing.upstream).await?;
     tell(&format!("{rows} rows are there; writing rules, accounts, certificates and a token"));
     let admin_port = postgres::free_port().map_err(|source| DemoError::Folder {
         doing: "find a port for",
@@ -185,7 +186,14 @@ pub async fn prepare(options: DemoOptions) -> Result<Prepared, DemoError> {
         },
     };
     tell("starting the gate");
+    let Ground { server, temporary } = ground;
     Ok(Prepared { state, server: Some(server), temporary, announced: false, began })
+}
+
+/// A server in its folder; dropped in this order.
+struct Ground {
+    server: Postgres,
+    temporary: Option<TempDir>,
 }
 
 /// Told before anything is started, not after ten seconds of work.

@@ -4,10 +4,11 @@
 //! holds the read end of a pipe: when this process ends in any way, the pipe closes and the shell
 //! stops the server.
 
+mod system;
+
 use std::fs;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -15,6 +16,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+pub use system::free_port;
+use system::{User, has_server, owner_for, reachable, search_places};
 
 use crate::config::Secret;
 
@@ -280,32 +284,6 @@ impl Drop for Postgres {
     }
 }
 
-/// An unprivileged user to run as.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct User {
-    name: String,
-    uid: u32,
-    gid: u32,
-}
-
-fn search_places() -> Vec<PathBuf> {
-    let mut places: Vec<PathBuf> =
-        std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
-    let mut packaged: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
-        .collect();
-    packaged.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
-    places.extend(packaged.into_iter().map(|(_, dir)| dir));
-    places
-}
-
-fn has_server(dir: &Path) -> bool {
-    ["initdb", "postgres"].iter().all(|program| dir.join(program).is_file())
-}
-
 fn home(dir: Option<&Path>) -> Result<(PathBuf, Option<TempDir>), PostgresError> {
     match dir {
         Some(dir) => {
@@ -324,48 +302,6 @@ fn home(dir: Option<&Path>) -> Result<(PathBuf, Option<TempDir>), PostgresError>
             Ok((temporary.path().to_owned(), Some(temporary)))
         }
     }
-}
-
-/// Whom to run as: `None` where this process is not root.
-fn owner_for(dir: &Path) -> Result<Option<User>, PostgresError> {
-    let probe = tempfile::tempfile_in(dir).map_err(io_error("write in", dir))?;
-    let uid = probe.metadata().map_err(io_error("look at", dir))?.uid();
-    if uid != 0 {
-        return Ok(None);
-    }
-    let passwd = Path::new("/etc/passwd");
-    let text = fs::read_to_string(passwd).map_err(io_error("read", passwd))?;
-    ["postgres", "nobody"]
-        .iter()
-        .find_map(|name| find_user(&text, name))
-        .map(Some)
-        .ok_or(PostgresError::NoUnprivilegedUser)
-}
-
-fn find_user(passwd: &str, name: &str) -> Option<User> {
-    passwd.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        if fields.next()? != name {
-            return None;
-        }
-        let uid = fields.nth(1)?.parse().ok()?;
-        let gid = fields.next()?.parse().ok()?;
-        Some(User { name: name.to_owned(), uid, gid })
-    })
-}
-
-fn reachable(dir: &Path, user: &User) -> Result<(), PostgresError> {
-    for folder in dir.ancestors() {
-        let metadata = fs::metadata(folder).map_err(io_error("look at", folder))?;
-        let mode = metadata.mode();
-        let passes = mode & 0o001 != 0
-            || (metadata.uid() == user.uid && mode & 0o100 != 0)
-            || (metadata.gid() == user.gid && mode & 0o010 != 0);
-        if !passes {
-            return Err(PostgresError::Unreachable { user: user.name.clone(), path: folder.to_owned() });
-        }
-    }
-    Ok(())
 }
 
 fn initialise(
@@ -451,11 +387,6 @@ fn as_user(program: &Path, user: Option<&User>) -> Command {
     command
 }
 
-/// A loopback port that nothing listens on at this moment.
-pub fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
-}
-
 fn says_ready(pid_file: &str, port: u16) -> bool {
     let line = |number: usize| pid_file.lines().nth(number).map(str::trim);
     line(PID_FILE_PORT_LINE) == Some(port.to_string().as_str()) && line(PID_FILE_STATUS_LINE) == Some("ready")
@@ -471,16 +402,6 @@ fn log_tail(log: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_user_is_found_in_passwd_with_its_ids() {
-        let text = "root:x:0:0:root:/root:/bin/bash\npostgres:x:101:104:admin,,,:/var:/bin/bash\n";
-        assert_eq!(
-            find_user(text, "postgres"),
-            Some(User { name: "postgres".to_owned(), uid: 101, gid: 104 })
-        );
-        assert_eq!(find_user(text, "nobody"), None);
-    }
 
     #[test]
     fn a_pid_file_of_another_port_says_nothing() {
