@@ -14,6 +14,7 @@
 
 pub mod audit;
 pub mod config;
+pub mod demo;
 pub mod identity;
 pub mod policy;
 pub mod refusal;

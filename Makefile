@@ -1,0 +1,61 @@
+SHELL := /bin/bash
+VENV := .venv
+PORT ?= 5439
+RUSTDOCFLAGS_STRICT := -D warnings
+
+.PHONY: help setup setup-demo venv build release demo test test-rust test-clients lint doc bench deny clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+setup: ## install what is missing: PostgreSQL, a C compiler, Python's venv, the clients' drivers
+	@scripts/setup postgresql cc python
+	@$(MAKE) --no-print-directory venv
+
+setup-demo:
+	@scripts/setup postgresql cc
+
+venv: $(VENV)/.installed
+
+$(VENV)/.installed: tests/clients/requirements.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+build: ## debug build
+	cargo build --locked
+
+release: ## release build
+	cargo build --locked --release
+
+demo: setup-demo release ## the gate on a private PostgreSQL with sample data (PORT=5439)
+	target/release/tollgate demo --port $(PORT)
+
+lint: ## formatting and clippy
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+doc: ## API documentation, broken links are errors
+	RUSTDOCFLAGS="$(RUSTDOCFLAGS_STRICT)" cargo doc --locked --no-deps --document-private-items
+
+test: setup lint doc test-rust test-clients ## everything that CI runs
+
+test-rust: ## unit, integration and documentation tests
+	@if cargo nextest --version >/dev/null 2>&1; then \
+	  cargo nextest run --locked && cargo test --locked --doc; \
+	else \
+	  cargo test --locked; \
+	fi
+
+test-clients: build venv ## psql and Python's drivers through a running demo
+	TOLLGATE_BIN=$${TOLLGATE_BIN:-target/debug/tollgate} $(VENV)/bin/python -m pytest tests/clients
+
+bench: setup-demo release ## pgbench through nothing, Tollgate and pgbouncer (ARGS="--seconds 10")
+	python3 benches/proxy/run.py $(ARGS)
+
+deny: ## licences, advisories and sources of the dependencies (needs cargo-deny)
+	cargo deny check
+
+clean: ## what was built and installed here
+	cargo clean
+	rm -rf $(VENV)
