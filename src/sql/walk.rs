@@ -485,6 +485,8 @@ const BEFORE_BRACKETS: &[&str] = &[
     "sortkey",
     "distkey",
     "include",
+    "bernoulli",
+    "system",
     "range",
     "list",
     "hash",

@@ -6,6 +6,7 @@ use super::Read;
 use super::reader::Reader;
 use crate::sql::lex::{Kind, Token};
 use crate::sql::names::{doubt, doubt_name, resolve, resolve_target};
+use crate::sql::scope::TempKind;
 use crate::sql::understand::{Context, facts_of};
 use crate::sql::walk::{add_missed_calls, created, targets};
 use crate::sql::{Class, Egress, Facts, NotUnderstood, Relation, TransactionStep};
@@ -44,6 +45,9 @@ fn privilege_change(verb: &str, kind: &str) -> Facts {
 
 fn whole_schema(name: &[String], facts: &mut Facts) -> Relation {
     doubt_name(name, facts);
+    if name.last().is_some_and(|schema| schema.starts_with("pg_")) {
+        doubt(facts, "a change of a schema of the server's own");
+    }
     let mut relation = Relation::new(name.last().cloned().unwrap_or_default(), "*");
     if name.len() > 1 {
         relation.database = name.first().cloned();
@@ -263,6 +267,9 @@ fn table(reader: &mut Reader<'_>, temporary: bool, context: &Context<'_>) -> Rea
         return Err(reader.refuse("CREATE TABLE without columns"));
     }
     definition(head, &mut facts, context);
+    if temporary && !facts.alters.is_empty() {
+        doubt(&mut facts, "a temporary relation that may vanish with its parent");
+    }
     let drops = |pair: &[Token]| pair.iter().map(Token::keyword).eq([Some("commit"), Some("drop")]);
     if head.windows(2).any(drops) {
         doubt(&mut facts, "ON COMMIT DROP ends a temporary relation unseen");
@@ -350,6 +357,12 @@ fn relation(reader: &mut Reader<'_>, command: String, context: &Context<'_>) -> 
         "ALTER TABLE APPEND".clone_into(&mut facts.command);
         facts.transaction = Some(TransactionStep::ImplicitCommit);
         return Ok(facts);
+    }
+    let through = |relation: &Relation| {
+        relation.is_temp() && context.scope.temp(&relation.name) == Some(TempKind::View)
+    };
+    if facts.alters.iter().any(through) {
+        doubt(&mut facts, "a change of a temporary view");
     }
     if reader.eat(&["rename", "to"]) {
         let new = reader.word()?;

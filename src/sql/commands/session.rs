@@ -349,6 +349,9 @@ pub(super) fn execute(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
         facts.reads.extend(called.reads);
     }
     reader.end()?;
+    if facts.command.contains("VIEW") && facts.creates.iter().any(crate::sql::Relation::is_temp) {
+        doubt(&mut facts, "a temporary view made by EXECUTE");
+    }
     "EXECUTE".clone_into(&mut facts.command);
     facts.estimable = false;
     facts.prepared = Some(PreparedStep::Execute { name });
