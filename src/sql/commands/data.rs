@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Read;
+use super::prepared::expressions;
 use super::reader::Reader;
-use super::session::expressions;
+use crate::sql::check::add_missed_calls;
 use crate::sql::lex::{Kind, Token};
 use crate::sql::names::{doubt, doubt_name, resolve};
 use crate::sql::understand::{Context, facts_of, inner_text, query};
-use crate::sql::walk::{add_missed_calls, targets};
+use crate::sql::walk::targets;
 use crate::sql::{Class, Egress, Facts, NotUnderstood, TransactionStep};
 
 /// Redshift takes DELETE without FROM.
@@ -23,6 +24,20 @@ pub(super) fn delete(tokens: &[Token], context: &Context<'_>) -> Result<Option<F
         }
         _ => Ok(None),
     }
+}
+
+/// Redshift's MERGE … REMOVE DUPLICATES deletes and inserts by itself: it has the facts of a MERGE.
+pub(super) fn merge(tokens: &[Token], context: &Context<'_>) -> Result<Option<Facts>, NotUnderstood> {
+    let [head @ .., remove, duplicates] = tokens else { return Ok(None) };
+    if remove.keyword() != Some("remove") || duplicates.keyword() != Some("duplicates") {
+        return Ok(None);
+    }
+    let mut full = head.to_vec();
+    for word in ["when", "matched", "then", "delete"] {
+        let kind = Kind::Word { value: word.to_owned(), quoted: false };
+        full.push(Token { kind, start: remove.start, end: duplicates.end });
+    }
+    query(&full, context).map(Some)
 }
 
 /// The role that a Redshift command acts with, never a secret.
