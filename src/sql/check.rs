@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::functions::{FunctionRisk, risk};
 use super::lex::{Kind, Token};
+use super::names::doubt;
 use super::{Facts, NotUnderstood};
 
 /// The tree must hold as many changes as the text has words that begin one.
@@ -113,6 +114,7 @@ const BEFORE_BRACKETS: &[&str] = &[
     "distkey",
     "include",
     "bernoulli",
+    "nulls",
     "system",
     "range",
     "list",
@@ -129,6 +131,9 @@ pub(super) fn add_missed_calls(tokens: &[Token], listed: &BTreeSet<String>, fact
         let skipped = (!quoted && BEFORE_BRACKETS.contains(&value.as_str())) || listed.contains(value);
         if !next.is_mark('(') || skipped || risk(value) == FunctionRisk::Harmless {
             continue;
+        }
+        if value.contains('.') {
+            doubt(facts, "a function's name with a dot inside");
         }
         let known = facts.functions.iter().any(|name| name.rsplit('.').next() == Some(value));
         if !known {

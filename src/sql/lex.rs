@@ -338,7 +338,7 @@ impl Lexer<'_> {
     fn temporary_name(&mut self, start: usize) -> Result<(), NotUnderstood> {
         let follows = [
             "from", "join", "into", "table", "update", "exists", "using", "only", "analyze", "view", "copy",
-            "lock",
+            "truncate", "delete", "lock",
         ];
         let fits = self.tokens.last().is_some_and(|last| {
             last.is_mark(',') || last.keyword().is_some_and(|word| follows.contains(&word))

@@ -241,6 +241,8 @@ fn data_over_the_border_is_egress() {
     check("copy t from program 'x'", Class::Egress, "COPY", ["", "public.t", "", ""]);
     assert_eq!(last("unload ('select 1') to 's3://b' iam_role 'r'").egress[0].role.as_deref(), Some("r"));
     refused("unload ('select 1; drop table x') to 's3://b'");
+    refused("unload ('delete from x') to 's3://b'");
+    refused("unload ('set search_path to x') to 's3://b'");
 }
 
 #[test]
@@ -392,6 +394,8 @@ fn names_follow_the_search_path_and_temporary_relations() {
     doubted("create temp view v as select * from orders.t; alter table v rename to w; delete from w");
     doubted("create temp table t () inherits (p)");
     doubted("drop schema pg_temp_3 cascade");
+    doubted("select \"pg_catalog.lower\"(1)");
+    doubted("set search_path to s, pg_catalog");
     let writes = |text: &str| shown(&last(text).writes);
     assert_eq!(
         writes(

@@ -123,6 +123,9 @@ impl Walk<'_> {
         match parts_of(name) {
             Ok(parts) => {
                 doubt_name(&parts, &mut self.facts);
+                if parts.iter().any(|part| part.contains('.')) {
+                    doubt(&mut self.facts, "a function's name with a dot inside");
+                }
                 self.facts.functions.insert(parts.join("."));
                 ControlFlow::Continue(())
             }

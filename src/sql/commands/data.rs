@@ -85,7 +85,7 @@ pub(super) fn copy(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let wire = !program && reader.eat_any(if inward { &["stdin"] } else { &["stdout"] }).is_some();
     if !wire {
         let place = reader.literal()?;
-        let remote = place.contains("://") || !place.contains('/');
+        let remote = place.contains("://");
         if !inward || program || !remote {
             facts.class = facts.class.max(Class::Egress);
         }
@@ -109,6 +109,9 @@ pub(super) fn unload(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
         return Err(reader.refuse("UNLOAD without TO"));
     }
     let mut facts = inner_text(&inner, context, offset)?;
+    if facts.class != Class::Read || facts.command != "SELECT" {
+        return Err(NotUnderstood { reason: "UNLOAD of something other than a query".to_owned(), offset });
+    }
     let place = reader.literal()?;
     facts.egress.push(Egress { place, role: role(reader.rest()) });
     facts.class = facts.class.max(Class::Egress);

@@ -11,6 +11,11 @@ fn changed(command: &str, class: Class, setting: &str, values: Vec<String>, loca
     if setting == "search_path" && values.iter().any(|schema| schema.eq_ignore_ascii_case("temp")) {
         doubt(&mut facts, "a schema named `temp` cannot be told from temporary relations");
     }
+    if setting == "search_path"
+        && values.iter().skip(1).any(|schema| schema.eq_ignore_ascii_case("pg_catalog"))
+    {
+        doubt(&mut facts, "`pg_catalog` behind another schema lets its functions stand for built-in ones");
+    }
     facts.session.push(SessionChange { setting: setting.to_owned(), values, local });
     facts
 }
