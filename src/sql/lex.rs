@@ -1,6 +1,7 @@
 //! Tokens by PostgreSQL's rules, refused wherever Redshift could read the text otherwise.
 
 use super::NotUnderstood;
+use super::escape::{unescape, unicode_escapes};
 
 /// How a literal was written; its value is kept unescaped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -337,7 +338,7 @@ impl Lexer<'_> {
     fn temporary_name(&mut self, start: usize) -> Result<(), NotUnderstood> {
         let follows = [
             "from", "join", "into", "table", "update", "exists", "using", "only", "analyze", "view", "copy",
-            "lock",
+            "truncate", "delete", "lock",
         ];
         let fits = self.tokens.last().is_some_and(|last| {
             last.is_mark(',') || last.keyword().is_some_and(|word| follows.contains(&word))
@@ -410,60 +411,4 @@ impl Lexer<'_> {
         }
         if names { self.word(value, true, start) } else { self.text(value, StringForm::Escaped, start) }
     }
-}
-
-/// The value of `E'…'`; `None` where an escape could be read in more than one way.
-fn unescape(raw: &str) -> Option<String> {
-    let mut value = String::with_capacity(raw.len());
-    let mut chars = raw.chars();
-    while let Some(c) = chars.next() {
-        if c != '\\' {
-            value.push(c);
-            continue;
-        }
-        value.push(match chars.next()? {
-            'n' => '\n',
-            't' => '\t',
-            'r' => '\r',
-            'b' => '\u{8}',
-            'f' => '\u{c}',
-            'u' => code_point(&mut chars, 4)?,
-            'U' => code_point(&mut chars, 8)?,
-            'x' | '0'..='7' => return None,
-            other => other,
-        });
-    }
-    Some(value)
-}
-
-fn unicode_escapes(raw: &str) -> Option<String> {
-    let mut value = String::with_capacity(raw.len());
-    let mut chars = raw.chars();
-    while let Some(c) = chars.next() {
-        if c != '\\' {
-            value.push(c);
-            continue;
-        }
-        let mut ahead = chars.clone();
-        value.push(match ahead.next()? {
-            '\\' => {
-                chars = ahead;
-                '\\'
-            }
-            '+' => {
-                chars = ahead;
-                code_point(&mut chars, 6)?
-            }
-            _ => code_point(&mut chars, 4)?,
-        });
-    }
-    Some(value)
-}
-
-fn code_point(chars: &mut std::str::Chars<'_>, digits: usize) -> Option<char> {
-    let mut code = 0_u32;
-    for _ in 0..digits {
-        code = code.checked_mul(16)?.checked_add(chars.next()?.to_digit(16)?)?;
-    }
-    char::from_u32(code).filter(|c| *c != '\0')
 }

@@ -2,7 +2,9 @@
 //!
 //! The AST never leaves this module.
 
+mod check;
 mod commands;
+mod escape;
 pub mod facts;
 mod fingerprint;
 pub mod functions;

@@ -23,19 +23,19 @@ fn qualified(schema: &str, name: &str) -> Relation {
 
 /// Every relation that a name in an expression, a FROM or a target may mean, by folded parts.
 pub(super) fn resolve(parts: &[String], scope: &Scope) -> BTreeSet<Relation> {
-    if let [name] = parts {
-        match scope.temp(name) {
-            Some(TempKind::Table | TempKind::View) => return BTreeSet::from([Relation::temp(name)]),
-            Some(TempKind::Maybe) => {
-                let mut candidates = resolve_new(parts, scope);
-                candidates.insert(Relation::temp(name));
-                return candidates;
-            }
-            None if is_system(name) => return BTreeSet::from([Relation::new("pg_catalog", name)]),
-            None => {}
-        }
-    }
-    resolve_new(parts, scope)
+    let [name] = parts else { return resolve_new(parts, scope) };
+    // Named on the path, these are looked up where they stand there instead of first.
+    let placed = scope.search_path().iter().any(|schema| is_temp_schema(schema) || schema == "pg_catalog");
+    let first = match scope.temp(name) {
+        Some(TempKind::Table | TempKind::View) if !placed => return BTreeSet::from([Relation::temp(name)]),
+        Some(_) => Some(Relation::temp(name)),
+        None if is_system(name) && !placed => return BTreeSet::from([Relation::new("pg_catalog", name)]),
+        None if is_system(name) => Some(Relation::new("pg_catalog", name)),
+        None => None,
+    };
+    let mut candidates = resolve_new(parts, scope);
+    candidates.extend(first);
+    candidates
 }
 
 /// As [`resolve`] for a name that is written: a system name may also stand on the path.

@@ -226,8 +226,13 @@ impl Scope {
         for name in &facts.drops_temp {
             self.state.temp.remove(name);
         }
-        // EXPLAIN's inner statement does not run; its facts create nothing.
-        let kind = if facts.command.contains("VIEW") { TempKind::View } else { TempKind::Table };
+        // One candidate among others: which of them was made is not known.
+        let certain = facts.creates.iter().all(super::Relation::is_temp);
+        let kind = match (certain, facts.command.contains("VIEW")) {
+            (_, true) => TempKind::View,
+            (true, false) => TempKind::Table,
+            (false, false) => TempKind::Maybe,
+        };
         let made: BTreeSet<_> = facts.creates.iter().filter(|relation| relation.is_temp()).collect();
         for relation in made {
             let max = self.bounds.temp_relations_max;

@@ -9,8 +9,8 @@ use sqlparser::ast::{
     Visitor,
 };
 
-use super::functions::{FunctionRisk, risk};
-use super::lex::{Kind, Token, fold};
+use super::check::{add_missed_calls, check_changes};
+use super::lex::{Token, fold};
 use super::names::{doubt, doubt_name, resolve, resolve_new, resolve_target};
 use super::scope::{Scope, TempKind};
 use super::{Class, Facts, NotUnderstood, Relation};
@@ -123,6 +123,9 @@ impl Walk<'_> {
         match parts_of(name) {
             Ok(parts) => {
                 doubt_name(&parts, &mut self.facts);
+                if parts.iter().any(|part| part.contains('.')) {
+                    doubt(&mut self.facts, "a function's name with a dot inside");
+                }
                 self.facts.functions.insert(parts.join("."));
                 ControlFlow::Continue(())
             }
@@ -375,135 +378,6 @@ impl Visitor for Walk<'_> {
         match expr {
             Expr::Function(function) => self.call(&function.name),
             _ => ControlFlow::Continue(()),
-        }
-    }
-}
-
-/// The tree must hold as many changes as the text has words that begin one.
-fn check_changes(tokens: &[Token], changes: usize, creates: bool) -> Result<(), NotUnderstood> {
-    let mut begun = 0;
-    for (at, token) in tokens.iter().enumerate() {
-        let before = at.checked_sub(1).and_then(|at| tokens.get(at));
-        let refuse = |reason: &str| Err(NotUnderstood { reason: reason.to_owned(), offset: token.start });
-        match token.keyword() {
-            Some("insert" | "update" | "delete" | "merge") => {
-                let opens = before.is_none_or(|before| before.is_mark('(') || before.is_mark(')'));
-                let named =
-                    tokens.get(at + 1).is_none_or(|next| matches!(next.kind, Kind::Mark(_) | Kind::Op(_)));
-                begun += usize::from(opens && !named);
-            }
-            Some("into") if changes == 0 && !creates => {
-                let named =
-                    before.is_some_and(|before| before.is_mark('.') || before.keyword() == Some("as"));
-                if !named {
-                    return refuse("INTO that was not understood");
-                }
-            }
-            _ => {}
-        }
-        if begun > changes {
-            return refuse("a change inside the statement that was not understood");
-        }
-    }
-    Ok(())
-}
-
-/// Words that stand before a bracket without being called.
-const BEFORE_BRACKETS: &[&str] = &[
-    "all",
-    "and",
-    "any",
-    "as",
-    "between",
-    "by",
-    "case",
-    "conflict",
-    "cube",
-    "distinct",
-    "else",
-    "except",
-    "exclude",
-    "exists",
-    "filter",
-    "for",
-    "from",
-    "group",
-    "having",
-    "in",
-    "insert",
-    "intersect",
-    "into",
-    "is",
-    "join",
-    "lateral",
-    "like",
-    "limit",
-    "materialized",
-    "minus",
-    "not",
-    "offset",
-    "on",
-    "only",
-    "or",
-    "over",
-    "pivot",
-    "qualify",
-    "returning",
-    "rollup",
-    "select",
-    "set",
-    "sets",
-    "some",
-    "then",
-    "top",
-    "union",
-    "unpivot",
-    "using",
-    "values",
-    "when",
-    "where",
-    "with",
-    "within",
-    "table",
-    "ilike",
-    "similar",
-    "to",
-    "row",
-    "key",
-    "operator",
-    "references",
-    "check",
-    "unique",
-    "primary",
-    "default",
-    "identity",
-    "generated",
-    "stored",
-    "always",
-    "interleaved",
-    "compound",
-    "sortkey",
-    "distkey",
-    "include",
-    "range",
-    "list",
-    "hash",
-    "options",
-    "properties",
-];
-
-/// Adds what stands before a bracket and is neither a name of the tree nor harmless: the tree may
-/// have read a call as something else.
-pub(super) fn add_missed_calls(tokens: &[Token], listed: &BTreeSet<String>, facts: &mut Facts) {
-    for pair in tokens.windows(2) {
-        let [Token { kind: Kind::Word { value, quoted }, .. }, next] = pair else { continue };
-        let skipped = (!quoted && BEFORE_BRACKETS.contains(&value.as_str())) || listed.contains(value);
-        if !next.is_mark('(') || skipped || risk(value) == FunctionRisk::Harmless {
-            continue;
-        }
-        let known = facts.functions.iter().any(|name| name.rsplit('.').next() == Some(value));
-        if !known {
-            facts.functions.insert(value.clone());
         }
     }
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Read;
+use super::prepared::expressions;
 use super::reader::Reader;
-use super::session::expressions;
+use crate::sql::check::add_missed_calls;
 use crate::sql::lex::{Kind, Token};
 use crate::sql::names::{doubt, doubt_name, resolve};
 use crate::sql::understand::{Context, facts_of, inner_text, query};
-use crate::sql::walk::{add_missed_calls, targets};
+use crate::sql::walk::targets;
 use crate::sql::{Class, Egress, Facts, NotUnderstood, TransactionStep};
 
 /// Redshift takes DELETE without FROM.
@@ -23,6 +24,20 @@ pub(super) fn delete(tokens: &[Token], context: &Context<'_>) -> Result<Option<F
         }
         _ => Ok(None),
     }
+}
+
+/// Redshift's MERGE … REMOVE DUPLICATES deletes and inserts by itself: it has the facts of a MERGE.
+pub(super) fn merge(tokens: &[Token], context: &Context<'_>) -> Result<Option<Facts>, NotUnderstood> {
+    let [head @ .., remove, duplicates] = tokens else { return Ok(None) };
+    if remove.keyword() != Some("remove") || duplicates.keyword() != Some("duplicates") {
+        return Ok(None);
+    }
+    let mut full = head.to_vec();
+    for word in ["when", "matched", "then", "delete"] {
+        let kind = Kind::Word { value: word.to_owned(), quoted: false };
+        full.push(Token { kind, start: remove.start, end: duplicates.end });
+    }
+    query(&full, context).map(Some)
 }
 
 /// The role that a Redshift command acts with, never a secret.
@@ -70,7 +85,7 @@ pub(super) fn copy(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let wire = !program && reader.eat_any(if inward { &["stdin"] } else { &["stdout"] }).is_some();
     if !wire {
         let place = reader.literal()?;
-        let remote = place.contains("://") || !place.contains('/');
+        let remote = place.contains("://");
         if !inward || program || !remote {
             facts.class = facts.class.max(Class::Egress);
         }
@@ -94,6 +109,9 @@ pub(super) fn unload(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
         return Err(reader.refuse("UNLOAD without TO"));
     }
     let mut facts = inner_text(&inner, context, offset)?;
+    if facts.class != Class::Read || facts.command != "SELECT" {
+        return Err(NotUnderstood { reason: "UNLOAD of something other than a query".to_owned(), offset });
+    }
     let place = reader.literal()?;
     facts.egress.push(Egress { place, role: role(reader.rest()) });
     facts.class = facts.class.max(Class::Egress);

@@ -1,7 +1,9 @@
 //! Tollgate's own grammar: every statement but queries and the changes of rows.
 
+mod alter;
 mod data;
 mod objects;
+mod prepared;
 mod reader;
 mod session;
 
@@ -25,7 +27,8 @@ pub(super) fn read(tokens: &[Token], context: &Context<'_>) -> Result<Option<Fac
     };
     reader.skip();
     let facts = match word {
-        "select" | "with" | "insert" | "update" | "merge" | "values" => return Ok(None),
+        "select" | "with" | "insert" | "update" | "values" => return Ok(None),
+        "merge" => return data::merge(tokens, context),
         "delete" => return data::delete(tokens, context),
         "copy" => data::copy(&mut reader, context),
         "unload" => data::unload(&mut reader, context),
@@ -44,16 +47,16 @@ pub(super) fn read(tokens: &[Token], context: &Context<'_>) -> Result<Option<Fac
         "begin" | "start" | "commit" | "end" | "rollback" | "abort" | "savepoint" | "release" => {
             session::transaction(word, &mut reader)
         }
-        "declare" => session::declare(&mut reader, context),
-        "fetch" | "move" => session::fetch(word, &mut reader, context),
-        "close" => session::close(&mut reader),
-        "prepare" => session::prepare(&mut reader, context),
-        "execute" => session::execute(&mut reader, context),
-        "deallocate" => session::deallocate(&mut reader),
+        "declare" => prepared::declare(&mut reader, context),
+        "fetch" | "move" => prepared::fetch(word, &mut reader, context),
+        "close" => prepared::close(&mut reader),
+        "prepare" => prepared::prepare(&mut reader, context),
+        "execute" => prepared::execute(&mut reader, context),
+        "deallocate" => prepared::deallocate(&mut reader),
         "listen" | "unlisten" | "notify" => session::notification(word, &mut reader),
         "cancel" => session::cancel(&mut reader),
         "create" => objects::create(&mut reader, context),
-        "alter" => objects::alter(&mut reader, context),
+        "alter" => alter::alter(&mut reader, context),
         "drop" => objects::drop(&mut reader, context),
         "comment" => objects::comment(&mut reader, context),
         "attach" | "detach" => objects::attach(word, &mut reader),

@@ -1,18 +1,20 @@
-//! CREATE, ALTER, DROP, COMMENT and privileges.
+//! CREATE, DROP, COMMENT and privileges.
 
 use std::collections::BTreeSet;
 
 use super::Read;
 use super::reader::Reader;
+use crate::sql::check::add_missed_calls;
 use crate::sql::lex::{Kind, Token};
 use crate::sql::names::{doubt, doubt_name, resolve, resolve_target};
 use crate::sql::understand::{Context, facts_of};
-use crate::sql::walk::{add_missed_calls, created, targets};
-use crate::sql::{Class, Egress, Facts, NotUnderstood, Relation, TransactionStep};
+use crate::sql::walk::{created, targets};
+use crate::sql::{Class, Egress, Facts, NotUnderstood, Relation};
 
-const PRIVILEGE_KINDS: &[&str] =
+pub(super) const PRIVILEGE_KINDS: &[&str] =
     &["user", "group", "role", "identity", "rls", "masking", "policy", "datashare", "default", "owned"];
-const BODY_KINDS: &[&str] = &["function", "procedure", "trigger", "rule", "library", "model", "aggregate"];
+pub(super) const BODY_KINDS: &[&str] =
+    &["function", "procedure", "trigger", "rule", "library", "model", "aggregate"];
 const NAMED_KINDS: &[&str] = &["sequence", "type", "domain"];
 
 pub(super) fn privileges(word: &str) -> Facts {
@@ -34,7 +36,7 @@ pub(super) fn describe(reader: &mut Reader<'_>) -> Read {
     Ok(Facts::plain(Class::Read, "DESC DATASHARE"))
 }
 
-fn privilege_change(verb: &str, kind: &str) -> Facts {
+pub(super) fn privilege_change(verb: &str, kind: &str) -> Facts {
     let mut facts = Facts::plain(Class::Dcl, format!("{verb} {}", kind.to_ascii_uppercase()));
     if kind == "datashare" {
         facts.egress.push(Egress { place: "datashare".to_owned(), role: None });
@@ -42,8 +44,11 @@ fn privilege_change(verb: &str, kind: &str) -> Facts {
     facts
 }
 
-fn whole_schema(name: &[String], facts: &mut Facts) -> Relation {
+pub(super) fn whole_schema(name: &[String], facts: &mut Facts) -> Relation {
     doubt_name(name, facts);
+    if name.last().is_some_and(|schema| schema.starts_with("pg_")) {
+        doubt(facts, "a change of a schema of the server's own");
+    }
     let mut relation = Relation::new(name.last().cloned().unwrap_or_default(), "*");
     if name.len() > 1 {
         relation.database = name.first().cloned();
@@ -88,7 +93,7 @@ pub(super) fn create(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     Ok(facts)
 }
 
-fn place_of(tokens: &[Token]) -> String {
+pub(super) fn place_of(tokens: &[Token]) -> String {
     let literal = |token: &Token| match &token.kind {
         Kind::Text { value, .. } if value.contains("://") => Some(value.clone()),
         _ => None,
@@ -96,7 +101,7 @@ fn place_of(tokens: &[Token]) -> String {
     tokens.iter().find_map(literal).unwrap_or_else(|| "external".to_owned())
 }
 
-fn whole_database(command: &str) -> Facts {
+pub(super) fn whole_database(command: &str) -> Facts {
     let mut facts = Facts::plain(Class::Ddl, command);
     doubt(&mut facts, "a change of a whole database");
     facts
@@ -227,7 +232,7 @@ fn behind(word: &str, tokens: &[Token]) -> Vec<Vec<String>> {
     .collect()
 }
 
-fn definition(tokens: &[Token], facts: &mut Facts, context: &Context<'_>) {
+pub(super) fn definition(tokens: &[Token], facts: &mut Facts, context: &Context<'_>) {
     let mut listed: BTreeSet<String> = behind("constraint", tokens).into_iter().flatten().collect();
     for name in behind("references", tokens).into_iter().chain(behind("like", tokens)) {
         doubt_name(&name, facts);
@@ -263,6 +268,9 @@ fn table(reader: &mut Reader<'_>, temporary: bool, context: &Context<'_>) -> Rea
         return Err(reader.refuse("CREATE TABLE without columns"));
     }
     definition(head, &mut facts, context);
+    if temporary && !facts.alters.is_empty() {
+        doubt(&mut facts, "a temporary relation that may vanish with its parent");
+    }
     let drops = |pair: &[Token]| pair.iter().map(Token::keyword).eq([Some("commit"), Some("drop")]);
     if head.windows(2).any(drops) {
         doubt(&mut facts, "ON COMMIT DROP ends a temporary relation unseen");
@@ -286,105 +294,9 @@ fn view(reader: &mut Reader<'_>, temporary: bool, materialized: bool, context: &
     Ok(facts)
 }
 
-fn altered(name: &[String], facts: &mut Facts, context: &Context<'_>) -> BTreeSet<Relation> {
+pub(super) fn altered(name: &[String], facts: &mut Facts, context: &Context<'_>) -> BTreeSet<Relation> {
     doubt_name(name, facts);
     resolve_target(name, context.scope)
-}
-
-pub(super) fn alter(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
-    let external = reader.eat(&["external"]);
-    let materialized = reader.eat(&["materialized"]);
-    reader.eat(&["foreign"]);
-    let kind = reader.word()?;
-    let command =
-        format!("ALTER {}{}", if materialized { "MATERIALIZED " } else { "" }, kind.to_ascii_uppercase());
-    let mut facts = match kind.as_str() {
-        "table" | "view" | "index" | "sequence" | "type" | "domain" => relation(reader, command, context)?,
-        "schema" => {
-            let mut facts = Facts::plain(Class::Ddl, command);
-            let name = reader.name()?;
-            let schema = whole_schema(&name, &mut facts);
-            facts.alters.insert(schema);
-            if reader.eat(&["rename", "to"]) {
-                let name = reader.name()?;
-                let schema = whole_schema(&name, &mut facts);
-                facts.alters.insert(schema);
-            }
-            facts
-        }
-        kind if PRIVILEGE_KINDS.contains(&kind) => privilege_change("ALTER", kind),
-        kind if BODY_KINDS.contains(&kind) => {
-            let mut facts = Facts::plain(Class::Ddl, command);
-            let name = reader.name()?;
-            facts.alters = altered(&name, &mut facts, context);
-            doubt(&mut facts, format!("the body of a {kind} is not seen"));
-            facts
-        }
-        "database" => whole_database("ALTER DATABASE"),
-        "system" => whole_database("ALTER SYSTEM"),
-        _ => return Err(reader.refuse("an ALTER that is not understood")),
-    };
-    if external {
-        facts.class = facts.class.max(Class::Egress);
-        facts.egress.push(Egress { place: place_of(reader.rest()), role: None });
-    }
-    Ok(facts)
-}
-
-fn relation(reader: &mut Reader<'_>, command: String, context: &Context<'_>) -> Read {
-    let mut facts = Facts::plain(Class::Ddl, command);
-    reader.if_exists();
-    reader.eat(&["only"]);
-    if reader.eat(&["all", "in"]) {
-        return Err(reader.refuse("an ALTER of a whole tablespace"));
-    }
-    let name = reader.name()?;
-    reader.op("*");
-    facts.alters = altered(&name, &mut facts, context);
-    if reader.eat(&["append", "from"]) {
-        let source = reader.name()?;
-        facts.writes = std::mem::take(&mut facts.alters);
-        let emptied = targets(&source, context.scope, &mut facts);
-        facts.writes.extend(emptied);
-        facts.class = Class::Write;
-        "ALTER TABLE APPEND".clone_into(&mut facts.command);
-        facts.transaction = Some(TransactionStep::ImplicitCommit);
-        return Ok(facts);
-    }
-    if reader.eat(&["rename", "to"]) {
-        let new = reader.word()?;
-        reader.end()?;
-        for relation in facts.alters.clone() {
-            let renamed = Relation { name: new.clone(), ..relation.clone() };
-            if relation.is_temp() {
-                facts.drops_temp.insert(relation.name);
-                facts.creates.insert(renamed.clone());
-            }
-            facts.alters.insert(renamed);
-        }
-        return Ok(facts);
-    }
-    if reader.eat(&["set", "schema"]) {
-        let schema = reader.word()?;
-        reader.end()?;
-        for relation in facts.alters.clone() {
-            facts.alters.insert(Relation { schema: schema.clone(), ..relation });
-        }
-        return Ok(facts);
-    }
-    let rest = reader.rest();
-    let guarded = rest
-        .windows(3)
-        .any(|three| three.iter().map(Token::keyword).eq([Some("row"), Some("level"), Some("security")]));
-    if guarded {
-        facts.class = Class::Dcl;
-    }
-    if rest.windows(2).any(|two| two.iter().map(Token::keyword).eq([Some("set"), Some("location")])) {
-        facts.egress.push(Egress { place: place_of(rest), role: None });
-        facts.class = facts.class.max(Class::Egress);
-    }
-    definition(rest, &mut facts, context);
-    Ok(facts)
 }
 
 pub(super) fn drop(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {

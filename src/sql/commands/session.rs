@@ -1,18 +1,20 @@
-//! Settings, transactions, cursors, prepared statements.
-
-use std::sync::Arc;
+//! Settings, transactions, notifications.
 
 use super::Read;
 use super::reader::Reader;
 use crate::sql::lex::{Kind, Token};
 use crate::sql::names::doubt;
-use crate::sql::understand::{Context, facts_of, inner_text, query};
 use crate::sql::{Class, CursorStep, Facts, NotUnderstood, PreparedStep, SessionChange, TransactionStep};
 
 fn changed(command: &str, class: Class, setting: &str, values: Vec<String>, local: bool) -> Facts {
     let mut facts = Facts::plain(class, command);
     if setting == "search_path" && values.iter().any(|schema| schema.eq_ignore_ascii_case("temp")) {
         doubt(&mut facts, "a schema named `temp` cannot be told from temporary relations");
+    }
+    if setting == "search_path"
+        && values.iter().skip(1).any(|schema| schema.eq_ignore_ascii_case("pg_catalog"))
+    {
+        doubt(&mut facts, "`pg_catalog` behind another schema lets its functions stand for built-in ones");
     }
     facts.session.push(SessionChange { setting: setting.to_owned(), values, local });
     facts
@@ -242,138 +244,6 @@ fn modes(reader: &mut Reader<'_>, facts: &mut Facts) -> Result<(), NotUnderstood
         reader.mark(',');
     }
     Ok(())
-}
-
-pub(super) fn declare(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
-    let name = reader.word()?;
-    while reader.eat_any(&["binary", "insensitive", "asensitive", "scroll"]).is_some()
-        || reader.eat(&["no", "scroll"])
-    {}
-    if !reader.eat(&["cursor"]) {
-        return Err(reader.refuse("DECLARE without CURSOR"));
-    }
-    let hold = reader.eat(&["with", "hold"]);
-    if !hold {
-        reader.eat(&["without", "hold"]);
-    }
-    if !reader.eat(&["for"]) {
-        return Err(reader.refuse("DECLARE without FOR"));
-    }
-    let rest = reader.rest();
-    let mut facts = query(rest, context)?;
-    "DECLARE".clone_into(&mut facts.command);
-    facts.estimate_of = Some(Arc::from(context.source(rest)));
-    facts.cursor = Some(CursorStep::Declare { name, hold });
-    Ok(facts)
-}
-
-pub(super) fn fetch(word: &str, reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
-    let Some((last, before)) = reader.rest().split_last() else {
-        return Err(reader.refuse("FETCH without a cursor"));
-    };
-    let Kind::Word { value: name, .. } = &last.kind else {
-        return Err(reader.refuse("FETCH without a cursor"));
-    };
-    let plain = before.iter().all(|token| {
-        matches!(&token.kind, Kind::Number(_))
-            || token.kind == Kind::Op("-".to_owned())
-            || token.keyword().is_some_and(|word| {
-                [
-                    "next", "prior", "first", "last", "absolute", "relative", "all", "forward", "backward",
-                    "from", "in",
-                ]
-                .contains(&word)
-            })
-    });
-    if !plain {
-        return Err(reader.refuse("a FETCH that is not understood"));
-    }
-    let mut facts = Facts::plain(Class::Read, word.to_ascii_uppercase());
-    match context.scope.cursor(name) {
-        Some(declared) => {
-            facts = Facts::clone(declared);
-            facts.command = word.to_ascii_uppercase();
-            facts.estimable = false;
-            facts.estimate_of = None;
-        }
-        None => doubt(&mut facts, format!("the cursor `{name}` is not known")),
-    }
-    let name = name.clone();
-    facts.cursor = Some(if word == "move" { CursorStep::Move { name } } else { CursorStep::Fetch { name } });
-    Ok(facts)
-}
-
-pub(super) fn close(reader: &mut Reader<'_>) -> Read {
-    let mut facts = Facts::plain(Class::Session, "CLOSE");
-    facts.cursor = Some(if reader.eat(&["all"]) {
-        CursorStep::CloseAll
-    } else {
-        CursorStep::Close { name: reader.word()? }
-    });
-    reader.end()?;
-    Ok(facts)
-}
-
-pub(super) fn prepare(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
-    if reader.keyword() == Some("transaction") {
-        return Err(reader.refuse("a two-phase commit"));
-    }
-    let name = reader.word()?;
-    let _ = reader.brackets();
-    if !reader.eat(&["as"]) {
-        return Err(reader.refuse("PREPARE without AS"));
-    }
-    let rest = reader.rest();
-    let mut facts = query(rest, context)?;
-    "PREPARE".clone_into(&mut facts.command);
-    facts.creates.clear();
-    facts.estimable = false;
-    facts.prepared = Some(PreparedStep::Prepare { name, text: Arc::from(context.source(rest)) });
-    Ok(facts)
-}
-
-pub(super) fn execute(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
-    let offset = reader.offset();
-    let name = reader.word()?;
-    let mut facts = match context.scope.prepared(&name) {
-        Some(text) => inner_text(text, context, offset)?,
-        None => {
-            let mut facts = Facts::plain(Class::Read, "EXECUTE");
-            doubt(&mut facts, format!("the prepared statement `{name}` is not known"));
-            facts
-        }
-    };
-    if let Some(arguments) = reader.brackets() {
-        let called = expressions(arguments, context)?;
-        facts.functions.extend(called.functions);
-        facts.reads.extend(called.reads);
-    }
-    reader.end()?;
-    "EXECUTE".clone_into(&mut facts.command);
-    facts.estimable = false;
-    facts.prepared = Some(PreparedStep::Execute { name });
-    Ok(facts)
-}
-
-/// The facts of a list of expressions.
-pub(super) fn expressions(tokens: &[Token], context: &Context<'_>) -> Read {
-    let Some(first) = tokens.first() else { return Ok(Facts::plain(Class::Read, "SELECT")) };
-    let kind = Kind::Word { value: "select".to_owned(), quoted: false };
-    let mut selected = vec![Token { kind, start: first.start, end: first.start }];
-    selected.extend_from_slice(tokens);
-    facts_of(&selected, context)
-}
-
-pub(super) fn deallocate(reader: &mut Reader<'_>) -> Read {
-    reader.eat(&["prepare"]);
-    let mut facts = Facts::plain(Class::Session, "DEALLOCATE");
-    facts.prepared = Some(if reader.eat(&["all"]) {
-        PreparedStep::DeallocateAll
-    } else {
-        PreparedStep::Deallocate { name: reader.word()? }
-    });
-    reader.end()?;
-    Ok(facts)
 }
 
 pub(super) fn notification(word: &str, reader: &mut Reader<'_>) -> Read {

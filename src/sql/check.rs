@@ -1,0 +1,143 @@
+//! The tree checked against the tokens it was read from: what it may have read too mildly.
+
+use std::collections::BTreeSet;
+
+use super::functions::{FunctionRisk, risk};
+use super::lex::{Kind, Token};
+use super::names::doubt;
+use super::{Facts, NotUnderstood};
+
+/// The tree must hold as many changes as the text has words that begin one.
+pub(super) fn check_changes(tokens: &[Token], changes: usize, creates: bool) -> Result<(), NotUnderstood> {
+    let mut begun = 0;
+    for (at, token) in tokens.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|at| tokens.get(at));
+        let refuse = |reason: &str| Err(NotUnderstood { reason: reason.to_owned(), offset: token.start });
+        match token.keyword() {
+            Some("insert" | "update" | "delete" | "merge") => {
+                let opens = before.is_none_or(|before| before.is_mark('(') || before.is_mark(')'));
+                let named =
+                    tokens.get(at + 1).is_none_or(|next| matches!(next.kind, Kind::Mark(_) | Kind::Op(_)));
+                begun += usize::from(opens && !named);
+            }
+            Some("into") if changes == 0 && !creates => {
+                let named =
+                    before.is_some_and(|before| before.is_mark('.') || before.keyword() == Some("as"));
+                if !named {
+                    return refuse("INTO that was not understood");
+                }
+            }
+            _ => {}
+        }
+        if begun > changes {
+            return refuse("a change inside the statement that was not understood");
+        }
+    }
+    Ok(())
+}
+
+/// Words that stand before a bracket without being called.
+const BEFORE_BRACKETS: &[&str] = &[
+    "all",
+    "and",
+    "any",
+    "as",
+    "between",
+    "by",
+    "case",
+    "conflict",
+    "cube",
+    "distinct",
+    "else",
+    "except",
+    "exclude",
+    "exists",
+    "filter",
+    "for",
+    "from",
+    "group",
+    "having",
+    "in",
+    "insert",
+    "intersect",
+    "into",
+    "is",
+    "join",
+    "lateral",
+    "like",
+    "limit",
+    "materialized",
+    "minus",
+    "not",
+    "offset",
+    "on",
+    "only",
+    "or",
+    "over",
+    "pivot",
+    "qualify",
+    "returning",
+    "rollup",
+    "select",
+    "set",
+    "sets",
+    "some",
+    "then",
+    "top",
+    "union",
+    "unpivot",
+    "using",
+    "values",
+    "when",
+    "where",
+    "with",
+    "within",
+    "table",
+    "ilike",
+    "similar",
+    "to",
+    "row",
+    "key",
+    "operator",
+    "references",
+    "check",
+    "unique",
+    "primary",
+    "default",
+    "identity",
+    "generated",
+    "stored",
+    "always",
+    "interleaved",
+    "compound",
+    "sortkey",
+    "distkey",
+    "include",
+    "bernoulli",
+    "nulls",
+    "system",
+    "range",
+    "list",
+    "hash",
+    "options",
+    "properties",
+];
+
+/// Adds what stands before a bracket and is neither a name of the tree nor harmless: the tree may
+/// have read a call as something else.
+pub(super) fn add_missed_calls(tokens: &[Token], listed: &BTreeSet<String>, facts: &mut Facts) {
+    for pair in tokens.windows(2) {
+        let [Token { kind: Kind::Word { value, quoted }, .. }, next] = pair else { continue };
+        let skipped = (!quoted && BEFORE_BRACKETS.contains(&value.as_str())) || listed.contains(value);
+        if !next.is_mark('(') || skipped || risk(value) == FunctionRisk::Harmless {
+            continue;
+        }
+        if value.contains('.') {
+            doubt(facts, "a function's name with a dot inside");
+        }
+        let known = facts.functions.iter().any(|name| name.rsplit('.').next() == Some(value));
+        if !known {
+            facts.functions.insert(value.clone());
+        }
+    }
+}
