@@ -12,11 +12,20 @@
 //!
 //! Imports run downwards only; `tests/architecture.rs` holds them to it.
 
+pub mod admin;
 pub mod audit;
+pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod document;
 pub mod identity;
+pub mod limits;
+pub mod net;
 pub mod policy;
 pub mod refusal;
+pub mod session;
 pub mod sql;
+pub mod telemetry;
+pub mod transport;
+pub mod warehouse;
 pub mod wire;

@@ -1,1 +1,7 @@
-fn main() {}
+//! Arguments to exit code; everything else is the library's.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tollgate::cli::main()
+}

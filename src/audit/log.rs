@@ -188,6 +188,14 @@ impl Log {
         Ok(recorded)
     }
 
+    /// Appends without waiting for the disk: for what may be lost in a power cut, as outcomes may.
+    ///
+    /// # Errors
+    /// The line is not in the log.
+    pub fn append_unsynced(&self, event: &Event) -> Result<(), AuditError> {
+        self.write(event).map(drop)
+    }
+
     fn write(&self, event: &Event) -> Result<Recorded, AuditError> {
         let mut state = self.0.state();
         let written = state.write(&self.0.options, event);

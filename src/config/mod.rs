@@ -1,11 +1,16 @@
 //! `tollgate.yaml`: raw file to checked, immutable [`Config`]; every problem is told at once.
 
+mod load;
+pub mod rules;
+
 use std::net::SocketAddr;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::policy::Subject;
+
+pub use load::{Lookup, load, load_without_secrets, parse};
 
 /// A value that no log, error or `Debug` shows.
 #[derive(Clone, PartialEq, Eq)]
@@ -88,6 +93,8 @@ pub struct UpstreamLogin {
 /// What the client is shown of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PresentAs {
+    /// As Redshift to AWS drivers, which need its version; as the upstream to all others.
+    Auto,
     /// The upstream's own parameters.
     Upstream,
     /// `server_version` 8.0.2, as AWS drivers need.

@@ -119,7 +119,7 @@ fn config_text(ports: Ports) -> String {
 }
 
 fn write_certificates(dir: &Path) -> Result<PathBuf, CompanyError> {
-    let certificates = papers::certificates()?;
+    let certificates = papers::certificates(&[])?;
     let ca = dir.join("ca.crt");
     write_public(&ca, &certificates.authority)?;
     write_public(&dir.join("server.crt"), &certificates.server)?;

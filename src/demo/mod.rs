@@ -8,7 +8,7 @@ pub mod company;
 pub mod data;
 pub mod examples;
 mod instructions;
-mod papers;
+pub(crate) mod papers;
 pub mod postgres;
 mod secrets;
 pub mod state;

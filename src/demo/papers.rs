@@ -27,14 +27,14 @@ pub enum PaperError {
 
 /// A certificate authority's certificate and a server certificate for this machine, all PEM.
 #[derive(Debug)]
-pub(super) struct Certificates {
-    pub(super) authority: String,
-    pub(super) server: String,
-    pub(super) server_key: Secret,
+pub(crate) struct Certificates {
+    pub(crate) authority: String,
+    pub(crate) server: String,
+    pub(crate) server_key: Secret,
 }
 
 /// The authority's key is not kept: nothing else can be signed by it.
-pub(super) fn certificates() -> Result<Certificates, PaperError> {
+pub(crate) fn certificates(further: &[String]) -> Result<Certificates, PaperError> {
     let mut authority = CertificateParams::default();
     authority.distinguished_name.push(DnType::CommonName, "Tollgate demo authority");
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -43,7 +43,8 @@ pub(super) fn certificates() -> Result<Certificates, PaperError> {
     let authority_certificate = authority.self_signed(&authority_key)?;
     let issuer = Issuer::new(authority, authority_key);
 
-    let mut server = CertificateParams::new(CERTIFICATE_NAMES.map(String::from).to_vec())?;
+    let mut server =
+        CertificateParams::new([CERTIFICATE_NAMES.map(String::from).as_slice(), further].concat())?;
     server.distinguished_name.push(DnType::CommonName, "localhost");
     server.use_authority_key_identifier_extension = true;
     server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -58,30 +59,30 @@ pub(super) fn certificates() -> Result<Certificates, PaperError> {
 }
 
 /// Signs tokens as a company's single sign-on would.
-pub(super) struct TokenIssuer {
+pub(crate) struct TokenIssuer {
     key: KeyPair,
 }
 
 impl TokenIssuer {
-    pub(super) const ISSUER: &'static str = "https://sso.opetence.example";
-    pub(super) const AUDIENCE: &'static str = "tollgate";
-    pub(super) const ALGORITHM: &'static str = "ES256";
+    pub(crate) const ISSUER: &'static str = "https://sso.opetence.example";
+    pub(crate) const AUDIENCE: &'static str = "tollgate";
+    pub(crate) const ALGORITHM: &'static str = "ES256";
 
-    pub(super) fn generate() -> Result<Self, PaperError> {
+    pub(crate) fn generate() -> Result<Self, PaperError> {
         Ok(Self { key: KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)? })
     }
 
-    pub(super) const fn key_id() -> &'static str {
+    pub(crate) const fn key_id() -> &'static str {
         KEY_ID
     }
 
     /// The private key, PKCS #8 PEM.
-    pub(super) fn key_pem(&self) -> Secret {
+    pub(crate) fn key_pem(&self) -> Secret {
         Secret::new(self.key.serialize_pem())
     }
 
     /// The public key as a key set (RFC 7517).
-    pub(super) fn jwks(&self) -> String {
+    pub(crate) fn jwks(&self) -> String {
         // An uncompressed point: 0x04, then x and y of 32 bytes each (SEC 1).
         let coordinates: Vec<String> = self
             .key
@@ -99,7 +100,7 @@ impl TokenIssuer {
     }
 
     /// A token for `email`, good for `seconds` from now.
-    pub(super) fn token(&self, email: &str, groups: &[&str], seconds: u64) -> Result<String, PaperError> {
+    pub(crate) fn token(&self, email: &str, groups: &[&str], seconds: u64) -> Result<String, PaperError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let claims = json!({
             "iss": Self::ISSUER, "aud": Self::AUDIENCE, "sub": email, "email": email, "groups": groups,

@@ -1,1 +1,10 @@
-//! identity
+//! Who connects: service accounts by SCRAM or password, persons by signed tokens.
+
+mod accounts;
+pub mod claim;
+mod scram;
+mod token;
+
+pub use accounts::{Directory, LoginError, Method};
+pub use scram::{ITERATIONS, ScramError, ScramServer, Verifier};
+pub use token::{TokenFault, TokenKeys};

@@ -31,6 +31,15 @@ pub enum OnRows {
     Error,
 }
 
+impl OnRows {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Truncate => "truncate",
+            Self::Error => "error",
+        }
+    }
+}
+
 /// What an allowed statement must still respect; `None` is unlimited.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Obligations {

@@ -1,12 +1,24 @@
 //! Rules, and the decision they lead to: pure functions over plain data.
 
+mod check;
+mod decide;
 pub mod decision;
+mod explain;
+mod parse;
 pub mod principal;
 pub mod rule;
+mod settings;
+mod subject;
+#[cfg(test)]
+mod tests;
 
+pub use crate::document::Problem;
+pub use decide::decide;
 pub use decision::{Decision, Denial, Obligations, OnRows, Permit, Place};
+pub use parse::{RuleFile, parse, size, subject as parse_subject};
 pub use principal::{Auth, Principal, PrincipalKind};
 pub use rule::{
-    AccountAuth, AccountRule, Domain, EndUserSource, LimitRule, ReadPosture, RuleSet, Sandbox, SecretRef,
-    Subject, TokenRule,
+    AccountAuth, AccountRule, Domain, EndUserSource, LimitRule, Listed, ReadPosture, RuleSet, Sandbox,
+    SecretRef, Subject, TokenRule,
 };
+pub use subject::{matches, obligations};

@@ -86,7 +86,8 @@ pub struct Domain {
     pub owner: Option<String>,
     /// Each official schema with the line that names it.
     pub official: Vec<(String, Place)>,
-    pub stewards: Vec<Subject>,
+    /// Each with the line that names it.
+    pub stewards: Vec<(Subject, Place)>,
     pub sandbox: Option<Sandbox>,
     pub ticket: Option<String>,
     pub place: Place,
@@ -99,6 +100,12 @@ pub enum ReadPosture {
     Deny,
 }
 
+/// An entry of a list, by where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    pub place: Place,
+}
+
 /// Everything the rule files say, checked whole.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuleSet {
@@ -109,4 +116,39 @@ pub struct RuleSet {
     pub tokens: Vec<TokenRule>,
     pub limits: Vec<LimitRule>,
     pub domains: Vec<Domain>,
+    /// Groups named in the rules, with their members' names.
+    pub groups: BTreeMap<String, Vec<String>>,
+    /// Functions of users' own that may be called, by folded name.
+    pub functions_allowed: BTreeMap<String, Listed>,
+    pub functions_denied: BTreeMap<String, Listed>,
+    pub procedures_allowed: BTreeMap<String, Listed>,
+    /// Settings that may be changed beyond those BI tools need.
+    pub settings_allowed: BTreeMap<String, Listed>,
+}
+
+impl RuleSet {
+    /// Rules that say nothing: nobody logs in, nothing is written.
+    pub fn empty(place: Place) -> Self {
+        Self {
+            read: ReadPosture::Deny,
+            posture_place: place,
+            accounts: BTreeMap::new(),
+            tokens: Vec::new(),
+            limits: Vec::new(),
+            domains: Vec::new(),
+            groups: BTreeMap::new(),
+            functions_allowed: BTreeMap::new(),
+            functions_denied: BTreeMap::new(),
+            procedures_allowed: BTreeMap::new(),
+            settings_allowed: BTreeMap::new(),
+        }
+    }
+
+    /// The domain whose official or sandbox schema this is.
+    pub fn domain_of(&self, schema: &str) -> Option<&Domain> {
+        self.domains.iter().find(|domain| {
+            domain.official.iter().any(|(name, _)| name == schema)
+                || domain.sandbox.as_ref().is_some_and(|sandbox| sandbox.schema == schema)
+        })
+    }
 }

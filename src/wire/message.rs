@@ -157,10 +157,7 @@ mod tests {
             decode(b'B', bind),
             Ok(Frontend::Bind { portal: "", statement: "s", parameters: &bind[3..18] })
         );
-        assert_eq!(
-            decode(b'E', b"p\0\0\0\0\x05"),
-            Ok(Frontend::Execute { portal: "p", rows_max: 5 })
-        );
+        assert_eq!(decode(b'E', b"p\0\0\0\0\x05"), Ok(Frontend::Execute { portal: "p", rows_max: 5 }));
         assert_eq!(decode(b'D', b"Sx\0"), Ok(Frontend::Describe(Target::Statement("x"))));
         assert_eq!(decode(b'C', b"P\0"), Ok(Frontend::Close(Target::Portal(""))));
         assert_eq!(decode(b'S', b""), Ok(Frontend::Sync));

@@ -1,0 +1,97 @@
+//! A stream with its input and output buffers, polled without being split.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::io::poll_read_buf;
+
+/// Space for one read where the last one filled its own.
+const READ_BYTES: usize = 64 * 1024;
+/// Space for one read of a stream that says little: idle sessions are many.
+const IDLE_READ_BYTES: usize = 4 * 1024;
+/// A buffer that grew beyond this is given back when it is empty.
+const KEEP_BYTES: usize = 256 * 1024;
+
+#[derive(Debug)]
+pub struct Channel<S> {
+    stream: S,
+    pub input: BytesMut,
+    pub output: BytesMut,
+    ended: bool,
+    unflushed: bool,
+    busy: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Channel<S> {
+    /// `input` holds what was already read.
+    pub fn new(stream: S, input: BytesMut) -> Self {
+        Self { stream, input, output: BytesMut::new(), ended: false, unflushed: false, busy: false }
+    }
+
+    /// The peer closed its side.
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Reads once. Ready with 0 at the end of the stream. Cancel safe.
+    pub fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.input.is_empty() && self.input.capacity() > KEEP_BYTES {
+            self.input = BytesMut::new();
+        }
+        let space = if self.busy { READ_BYTES } else { IDLE_READ_BYTES };
+        self.input.reserve(space);
+        let read = ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.input))?;
+        self.busy = read >= space;
+        self.ended |= read == 0;
+        Poll::Ready(Ok(read))
+    }
+
+    /// Writes what the output holds, then flushes. Ready when all is out. Cancel safe: what was written is
+    /// gone from the output.
+    pub fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.output.is_empty() {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.output))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.output.advance(written);
+            self.unflushed = true;
+        }
+        if self.unflushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        if self.output.capacity() > KEEP_BYTES {
+            self.output = BytesMut::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Anything left to write or flush.
+    pub fn owes(&self) -> bool {
+        !self.output.is_empty() || self.unflushed
+    }
+
+    /// Reads once. Cancel safe.
+    pub async fn read(&mut self) -> io::Result<usize> {
+        std::future::poll_fn(|cx| self.poll_read(cx)).await
+    }
+
+    /// Writes all of the output. Cancel safe.
+    pub async fn flush(&mut self) -> io::Result<()> {
+        std::future::poll_fn(|cx| self.poll_write(cx)).await
+    }
+
+    /// Ends the stream in order: TLS is told.
+    pub async fn shutdown(&mut self) {
+        let _ = std::future::poll_fn(|cx| Pin::new(&mut self.stream).poll_shutdown(cx)).await;
+    }
+
+    /// Stream and bytes read but not used.
+    pub fn into_parts(self) -> (S, BytesMut) {
+        (self.stream, self.input)
+    }
+}

@@ -1,0 +1,327 @@
+//! The driver of one session: moves bytes between client and upstream as its [`Session`] says.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Sleep;
+
+use super::channel::Channel;
+use super::shared::{Live, Phase, Shared};
+use super::upstream::Upstream;
+use crate::audit::Event;
+use crate::limits::Slot;
+use crate::refusal::Refusal;
+use crate::session::{Effect, Estimate, Gate, Need, Nonsense, Session};
+use crate::transport::Stream;
+use crate::warehouse::connect::CancelKey;
+use crate::wire::reply::{self, Severity};
+
+/// Bytes waiting for one side at which the other is not read any further.
+pub(super) const BACKLOG_BYTES: usize = 256 * 1024;
+
+/// Why a session ends.
+#[derive(Debug, thiserror::Error)]
+pub enum End {
+    #[error("the client said goodbye")]
+    Terminated,
+    #[error("the client closed the connection")]
+    ClientClosed,
+    #[error("the client's connection failed: {0}")]
+    ClientFailed(io::Error),
+    #[error("the upstream closed the connection")]
+    UpstreamClosed,
+    #[error("the upstream's connection failed: {0}")]
+    UpstreamFailed(io::Error),
+    #[error(transparent)]
+    Nonsense(#[from] Nonsense),
+    /// The client is told why.
+    #[error("{}", .0.message)]
+    Fatal(Refusal),
+    #[error("the proxy is shutting down")]
+    Drained,
+}
+
+/// A gate that a frame stands at: the frame itself stays at the front of the client's input.
+#[derive(Debug)]
+pub(super) struct OpenGate {
+    pub gate: Gate,
+    pub frame_bytes: usize,
+    /// One for each statement looked at so far.
+    pub estimates: Vec<Option<f64>>,
+    /// An EXPLAIN is on its way.
+    pub awaiting: bool,
+    pub answered: Option<Estimate>,
+}
+
+/// What the rest of a frame that is larger than the buffer becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rest {
+    Pass,
+    Drop,
+}
+
+#[derive(Debug)]
+pub struct Driver {
+    pub(super) shared: Arc<Shared>,
+    /// The rules that the frame at hand is judged by.
+    pub(super) live: Arc<Live>,
+    pub(super) session: Session,
+    pub(super) client: Channel<Stream>,
+    pub(super) upstream: Upstream,
+    pub(super) gate: Option<OpenGate>,
+    /// Bytes still to come of the client's frame.
+    pub(super) client_rest: (usize, Rest),
+    /// Bytes still to come of the upstream's frame.
+    pub(super) upstream_rest: (usize, Rest),
+    /// What the upstream's next frame becomes, once its header was looked at.
+    pub(super) need: Need,
+    pub(super) seen_header: bool,
+    /// The upstream itself told the client of the end.
+    pub(super) session_was_told: bool,
+    /// The client's next frame waits for answers; Flush was sent to hasten them.
+    pub(super) holding: bool,
+    /// Held while anything of this session runs.
+    pub(super) slot: Option<Slot>,
+    cancel_key: CancelKey,
+    cancels: mpsc::Receiver<oneshot::Sender<()>>,
+    cancel_done: Option<oneshot::Receiver<()>>,
+    phase: watch::Receiver<Phase>,
+    timer: Pin<Box<Sleep>>,
+}
+
+/// What a driver is made of.
+#[derive(Debug)]
+pub struct Parts {
+    pub shared: Arc<Shared>,
+    pub session: Session,
+    pub client: Channel<Stream>,
+    pub upstream: Upstream,
+    pub cancel_key: CancelKey,
+    pub cancels: mpsc::Receiver<oneshot::Sender<()>>,
+    pub phase: watch::Receiver<Phase>,
+}
+
+impl Driver {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { shared, session, client, upstream, cancel_key, cancels, phase } = parts;
+        Self {
+            live: shared.live(),
+            shared,
+            session,
+            client,
+            upstream,
+            gate: None,
+            client_rest: (0, Rest::Pass),
+            upstream_rest: (0, Rest::Pass),
+            need: Need::Body,
+            seen_header: false,
+            session_was_told: false,
+            holding: false,
+            slot: None,
+            cancel_key,
+            cancels,
+            cancel_done: None,
+            phase,
+            timer: Box::pin(tokio::time::sleep(std::time::Duration::from_secs(3600))),
+        }
+    }
+
+    /// Runs the session to its end and records it.
+    pub async fn run(mut self) -> End {
+        let end = self.relay().await;
+        self.session.end("08006", Instant::now());
+        let _ = self.effects();
+        self.farewell(&end).await;
+        end
+    }
+
+    async fn relay(&mut self) -> End {
+        loop {
+            if let Err(end) = self.advance().await {
+                return end;
+            }
+            if let Err(end) = self.wait().await {
+                return end;
+            }
+        }
+    }
+
+    /// Everything that can be done with the bytes at hand.
+    async fn advance(&mut self) -> Result<(), End> {
+        self.pump_upstream()?;
+        self.effects()?;
+        if self.session.is_quiet() {
+            self.slot = None;
+        }
+        self.pump_client().await?;
+        self.effects()?;
+        if *self.phase.borrow() == Phase::Draining {
+            self.session.drain();
+            if self.session.is_idle() && self.gate.is_none() {
+                return Err(End::Drained);
+            }
+        }
+        if self.client.has_ended() && self.session.is_quiet() && self.gate.is_none() && !self.client.owes() {
+            return Err(End::ClientClosed);
+        }
+        Ok(())
+    }
+
+    /// Waits until bytes move, the clock strikes, or someone asks for something. Cancel safe.
+    async fn wait(&mut self) -> Result<(), End> {
+        self.arm();
+        let Self { client, upstream, cancels, cancel_done, phase, timer, session, gate, .. } = self;
+        let draining = *phase.borrow() == Phase::Draining;
+        let wants_client = !client.has_ended() && (gate.is_none() || client.input.len() < BACKLOG_BYTES);
+        tokio::select! {
+            biased;
+            moved = poll_fn(|cx| poll_io(cx, client, upstream, wants_client)) => moved,
+            () = timer => session.tick(Instant::now()).map_err(End::Fatal),
+            Some(asked) = cancels.recv() => { self.cancel(Some(asked)); Ok(()) }
+            _ = async { match cancel_done { Some(done) => done.await, None => std::future::pending().await } } => {
+                self.cancel_done = None;
+                self.session.cancel_ended();
+                Ok(())
+            }
+            _ = phase.changed(), if !draining => Ok(()),
+        }
+    }
+
+    /// The timer stands at the deadline of what runs, or far away.
+    fn arm(&mut self) {
+        if let Some(deadline) = self.session.deadline() {
+            let deadline = tokio::time::Instant::from_std(deadline);
+            if self.timer.deadline() != deadline {
+                self.timer.as_mut().reset(deadline);
+            }
+        } else if self.timer.is_elapsed() {
+            let later = tokio::time::Instant::now() + std::time::Duration::from_secs(3600);
+            self.timer.as_mut().reset(later);
+        }
+    }
+
+    /// Carries out what the session asked for beside the relay.
+    pub(super) fn effects(&mut self) -> Result<(), End> {
+        while let Some(effect) = self.session.effect() {
+            match effect {
+                Effect::Outcome(outcome) => {
+                    crate::telemetry::outcome(&outcome);
+                    // A lost outcome is borne: the statement's own entry stands.
+                    if let Err(error) = self.shared.audit.append_unsynced(&Event::Outcome(outcome)) {
+                        tracing::error!(%error, "an outcome could not be recorded");
+                    }
+                }
+                Effect::Cancel => self.cancel(None),
+                Effect::Estimated(estimate) => {
+                    if let Some(open) = &mut self.gate {
+                        open.awaiting = false;
+                        open.answered = Some(estimate);
+                    }
+                }
+                Effect::Say(bytes) => self.upstream.say_bytes(&bytes),
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops what runs upstream; a cancel never outlives it, since nothing is passed on until it is through.
+    fn cancel(&mut self, asked: Option<oneshot::Sender<()>>) {
+        if self.session.is_quiet() || self.cancel_done.is_some() {
+            // Nothing runs, or its end is already asked for: the one who asked is answered by the drop.
+            return;
+        }
+        let (done, through) = oneshot::channel();
+        self.cancel_done = Some(through);
+        self.session.cancel_begun();
+        let (shared, key) = (Arc::clone(&self.shared), self.cancel_key.clone());
+        tokio::spawn(async move {
+            if let Err(error) = shared.warehouse.cancel(&key).await {
+                tracing::warn!(%error, "a cancel did not reach the upstream");
+            }
+            let _ = done.send(());
+            drop(asked);
+        });
+    }
+
+    /// The last words to both sides.
+    async fn farewell(&mut self, end: &End) {
+        let last = match end {
+            End::Fatal(refusal) => Some(refusal.clone()),
+            End::Drained => Some(Refusal::fault("57P03", "tollgate: this proxy is shutting down")),
+            End::UpstreamClosed | End::UpstreamFailed(_) => {
+                Some(Refusal::fault("08006", "tollgate: the warehouse closed the connection"))
+            }
+            End::Nonsense(_) => Some(Refusal::fault(
+                "08P01",
+                "tollgate: the warehouse sent what this proxy does not understand",
+            )),
+            End::Terminated | End::ClientClosed | End::ClientFailed(_) => None,
+        };
+        if let Some(refusal) = last
+            && !self.session_was_told
+            && self.upstream_rest.0 == 0
+        {
+            reply::error(&mut self.client.output, Severity::Fatal, &refusal);
+        }
+        self.upstream.say(reply::terminate);
+        let grace = self.shared.config.bounds.handshake;
+        let _ = tokio::time::timeout(grace, async {
+            if !matches!(end, End::ClientFailed(_)) {
+                let _ = self.client.flush().await;
+                self.client.shutdown().await;
+            }
+            let _ = self.upstream.channel.flush().await;
+            self.upstream.channel.shutdown().await;
+        })
+        .await;
+    }
+}
+
+/// One round of reading and writing on both sides; ready when anything moved.
+fn poll_io(
+    cx: &mut Context<'_>,
+    client: &mut Channel<Stream>,
+    upstream: &mut Upstream,
+    wants_client: bool,
+) -> Poll<Result<(), End>> {
+    let mut moved = false;
+    if client.owes() {
+        match client.poll_write(cx) {
+            Poll::Ready(Ok(())) => moved = true,
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(End::ClientFailed(error))),
+            Poll::Pending => {}
+        }
+    }
+    if upstream.channel.owes() {
+        match upstream.channel.poll_write(cx) {
+            Poll::Ready(Ok(())) => moved = true,
+            // What the server said before it went is worth more than the failed write.
+            Poll::Ready(Err(error)) if upstream.channel.has_ended() => {
+                return Poll::Ready(Err(End::UpstreamFailed(error)));
+            }
+            Poll::Ready(Err(_)) => upstream.channel.output.clear(),
+            Poll::Pending => {}
+        }
+    }
+    if client.output.len() < BACKLOG_BYTES {
+        match upstream.channel.poll_read(cx) {
+            Poll::Ready(Ok(0)) => return Poll::Ready(Err(End::UpstreamClosed)),
+            Poll::Ready(Ok(_)) => moved = true,
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(End::UpstreamFailed(error))),
+            Poll::Pending => {}
+        }
+    }
+    if wants_client && upstream.backlog_bytes() < BACKLOG_BYTES {
+        match client.poll_read(cx) {
+            Poll::Ready(Ok(_)) => moved = true,
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(End::ClientFailed(error))),
+            Poll::Pending => {}
+        }
+    }
+    if moved { Poll::Ready(Ok(())) } else { Poll::Pending }
+}

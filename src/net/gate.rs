@@ -1,0 +1,506 @@
+//! Client to upstream: each frame judged, and those with statements through estimate, admission and
+//! record before they go on.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Buf;
+
+use super::driver::{BACKLOG_BYTES, Driver, End, OpenGate, Rest};
+use super::relay::too_large;
+use super::upstream::{Approved, Plain};
+use crate::audit::record::StatementRecord;
+use crate::audit::{Event, Recorded};
+use crate::policy::{Obligations, Permit};
+use crate::refusal::{Code, Refusal};
+use crate::session::{Asked, Estimate, Gate, GateKind, Judged, Passage, Protest, Refused, Step};
+use crate::sql::fingerprint;
+use crate::wire::message::decode;
+use crate::wire::reply::{self, Severity};
+use crate::wire::{Frontend, Header, MessageFault, header};
+
+impl Driver {
+    /// Every frame at hand, until one has to wait.
+    pub(super) async fn pump_client(&mut self) -> Result<(), End> {
+        loop {
+            if self.gate.is_some() {
+                if !self.advance_gate().await? {
+                    return Ok(());
+                }
+                continue;
+            }
+            if self.upstream.backlog_bytes() >= BACKLOG_BYTES
+                || self.client.output.len() >= BACKLOG_BYTES
+                || self.client.input.is_empty()
+            {
+                return Ok(());
+            }
+            if self.client_rest.0 > 0 {
+                self.pass_rest();
+                continue;
+            }
+            if !self.client_frame().await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// More of a frame whose header was seen.
+    fn pass_rest(&mut self) {
+        let (left, rest) = self.client_rest;
+        let part = left.min(self.client.input.len());
+        if rest == Rest::Pass
+            && let Some(bytes) = self.client.input.get(..part)
+        {
+            self.upstream.relay_rest(bytes);
+        }
+        self.client.input.advance(part);
+        self.client_rest.0 = left - part;
+    }
+
+    /// The next frame; false where it has to wait.
+    async fn client_frame(&mut self) -> Result<bool, End> {
+        let head = match header(&self.client.input) {
+            Ok(Some(head)) => head,
+            Ok(None) => return Ok(false),
+            Err(fault) => return Err(End::Fatal(Refusal::fault("08P01", fault.to_string()))),
+        };
+        if head.tag == b'd' {
+            return Ok(self.copy_data(head));
+        }
+        let max = self.bytes_max(head.tag);
+        if head.within(max).is_err() {
+            let refusal = too_large(head.body_bytes, max);
+            let asked = self.session.asked_for_fault();
+            let in_query = head.tag == b'Q';
+            self.client_rest = (head.frame_bytes(), Rest::Drop);
+            let refused = Refused { refusal, asked, protests: Vec::new(), in_query };
+            self.refuse(refused, 0).await;
+            return Ok(true);
+        }
+        if self.client.input.len() < head.frame_bytes() {
+            return Ok(false);
+        }
+        self.whole_frame(head).await
+    }
+
+    fn bytes_max(&self, tag: u8) -> usize {
+        match tag {
+            b'Q' | b'P' => self.shared.config.bounds.statement_bytes_max.get(),
+            _ => self.shared.config.bounds.message_bytes_max.get(),
+        }
+    }
+
+    /// CopyData goes on as it comes; its size is nobody's business.
+    fn copy_data(&mut self, head: Header) -> bool {
+        let rest = match self.session.judge(Frontend::CopyData, &self.live.rules, 0) {
+            Step::Pass => Rest::Pass,
+            Step::Hold => return false,
+            _ => Rest::Drop,
+        };
+        self.client_rest = (head.frame_bytes(), rest);
+        true
+    }
+
+    async fn whole_frame(&mut self, head: Header) -> Result<bool, End> {
+        let frame_bytes = head.frame_bytes();
+        if !matches!(head.tag, b'S' | b'H' | b'c' | b'f' | b'D' | b'C') {
+            self.live = self.shared.live();
+        }
+        let Some(frame) = self.client.input.get(..frame_bytes) else { return Ok(false) };
+        let body = frame.get(Header::BYTES..).unwrap_or_default();
+        let step = match decode(head.tag, body) {
+            Ok(message) => self.session.judge(message, &self.live.rules, super::shared::unix_now()),
+            Err(fault) => return self.bad_message(head, fault).await,
+        };
+        match step {
+            Step::Pass => {
+                let plain = Plain::new(frame).unwrap_or_else(|| Plain::empty(frame));
+                self.upstream.relay(plain);
+                self.client.input.advance(frame_bytes);
+            }
+            Step::Gate(gate) => {
+                self.gate = Some(OpenGate {
+                    gate,
+                    frame_bytes,
+                    estimates: Vec::new(),
+                    awaiting: false,
+                    answered: None,
+                });
+            }
+            Step::Refuse(refused) => self.refuse(refused, frame_bytes).await,
+            Step::Hold => {
+                if !self.holding {
+                    self.holding = true;
+                    self.upstream.flush_answers();
+                }
+                return Ok(false);
+            }
+            Step::Skip => self.client.input.advance(frame_bytes),
+            Step::Terminate => return Err(End::Terminated),
+            Step::Fatal(refusal) => return Err(End::Fatal(refusal)),
+        }
+        Ok(true)
+    }
+
+    async fn bad_message(&mut self, head: Header, fault: MessageFault) -> Result<bool, End> {
+        let sqlstate = match fault {
+            MessageFault::Encoding => "22021",
+            MessageFault::Layout => "08P01",
+            MessageFault::UnknownTag(_) => {
+                return Err(End::Fatal(Refusal::fault("08P01", fault.to_string())));
+            }
+        };
+        if !matches!(head.tag, b'Q' | b'P' | b'B' | b'E' | b'D' | b'C') {
+            return Err(End::Fatal(Refusal::fault(sqlstate, fault.to_string())));
+        }
+        let asked = self.session.asked_for_fault();
+        let refusal = Refusal::fault(sqlstate, fault.to_string());
+        let refused = Refused { refusal, asked, protests: Vec::new(), in_query: head.tag == b'Q' };
+        self.refuse(refused, head.frame_bytes()).await;
+        Ok(true)
+    }
+
+    /// One step of the frame at the gate; false where an estimate is awaited.
+    async fn advance_gate(&mut self) -> Result<bool, End> {
+        let Some(mut open) = self.gate.take() else { return Ok(true) };
+        if let Some(answer) = open.answered.take() {
+            match self.weigh(&mut open, answer).await {
+                Weighed::Light => {}
+                Weighed::Done => return Ok(true),
+            }
+        }
+        if open.awaiting {
+            self.gate = Some(open);
+            return Ok(false);
+        }
+        if let Some(at) = next_estimate(&mut open) {
+            if unforeseeable(&open.gate, at) {
+                self.refuse_gate(open, at, blind()).await;
+                return Ok(true);
+            }
+            self.ask(&open, at);
+            open.awaiting = true;
+            self.gate = Some(open);
+            return Ok(false);
+        }
+        self.pass_gate(open).await;
+        Ok(true)
+    }
+
+    fn ask(&mut self, open: &OpenGate, at: usize) {
+        let Some(frame) = self.client.input.get(..open.frame_bytes) else { return };
+        let body = frame.get(Header::BYTES..).unwrap_or_default();
+        let tag = frame.first().copied().unwrap_or_default();
+        let (text, parameters) = match decode(tag, body) {
+            Ok(Frontend::Query(text)) => (text, &[][..]),
+            Ok(Frontend::Bind { parameters, .. }) => ("", parameters),
+            _ => ("", &[][..]),
+        };
+        crate::telemetry::explained();
+        let session = &mut self.session;
+        self.upstream.say(|out| session.ask_estimate(&open.gate, at, text, parameters, out));
+    }
+
+    /// An estimate came in.
+    async fn weigh(&mut self, open: &mut OpenGate, answer: Estimate) -> Weighed {
+        let at = open.estimates.len();
+        match answer {
+            Estimate::Cost(cost) => {
+                let cap = open.gate.statements.get(at).and_then(|judged| judged.permit.obligations().cost);
+                open.estimates.push(cost);
+                let refusal = match (cost, cap) {
+                    (Some(cost), Some(cap)) if cost > cap => heavy(cost, cap),
+                    (None, Some(_)) => blind(),
+                    _ => return Weighed::Light,
+                };
+                let open = std::mem::replace(open, OpenGate::closed());
+                self.refuse_gate(open, at, refusal).await;
+            }
+            Estimate::Failed(error) => {
+                // The statement's own error, had anywhere else: it is recorded as asked for and failed.
+                let open = std::mem::replace(open, OpenGate::closed());
+                self.record_failed(&open).await;
+                self.client.output.extend_from_slice(&error);
+                reply::ready(&mut self.client.output, self.session.status().byte());
+                self.client.input.advance(open.frame_bytes);
+            }
+            Estimate::Skipped => self.client.input.advance(open.frame_bytes),
+        }
+        Weighed::Done
+    }
+
+    async fn record_failed(&mut self, open: &OpenGate) {
+        for judged in &open.gate.statements {
+            let entry = self.entry(&open.gate.asked, judged, None);
+            if let Err(error) = self.shared.audit.append(&entry).await {
+                tracing::error!(%error, "a failed statement could not be recorded");
+            }
+        }
+    }
+
+    /// Everything is known: admission, record, and on it goes.
+    async fn pass_gate(&mut self, open: OpenGate) {
+        if let GateKind::Bind { portal, statement } = &open.gate.kind {
+            let estimate = open.estimates.first().copied().flatten();
+            if self.session.bound(portal, statement, estimate)
+                && let Some(plain) = self.client.input.get(..open.frame_bytes).and_then(Plain::new)
+            {
+                self.upstream.relay(plain);
+            }
+            self.client.input.advance(open.frame_bytes);
+            return;
+        }
+        if let Some(refusal) = self.portal_too_heavy(&open.gate) {
+            return self.refuse_gate(open, 0, refusal).await;
+        }
+        if let Some(refusal) = self.admit(&open.gate) {
+            return self.refuse_gate(open, 0, refusal).await;
+        }
+        match self.record(&open).await {
+            Ok(proofs) => self.forward(open, proofs),
+            Err(error) => {
+                tracing::error!(%error, "a statement could not be recorded");
+                let refusal = Refusal::by(Code::AuditUnavailable, "the audit cannot be written")
+                    .with_hint("Nothing was run. Try again later; the operators have been told");
+                self.refuse_gate(open, 0, refusal).await;
+            }
+        }
+    }
+
+    /// An Execute is weighed by what its Bind learned, against the cap live now.
+    fn portal_too_heavy(&self, gate: &Gate) -> Option<Refusal> {
+        let (GateKind::Execute { .. }, Some(judged)) = (&gate.kind, gate.statements.first()) else {
+            return None;
+        };
+        let cap = judged.permit.obligations().cost?;
+        match gate.estimate {
+            Some(cost) if cost > cap => Some(heavy(cost, cap)),
+            None if judged.statement.facts.estimable && judged.statement.facts.cursor.is_none() => {
+                Some(blind())
+            }
+            Some(_) | None => None,
+        }
+    }
+
+    fn admit(&mut self, gate: &Gate) -> Option<Refusal> {
+        if self.slot.is_some() {
+            return None;
+        }
+        let max = gate.statements.iter().filter_map(|judged| judged.permit.obligations().concurrent).min()?;
+        self.slot = self.shared.admission.admit(&self.session.principal().name, max);
+        if self.slot.is_some() {
+            return None;
+        }
+        let text = format!("{max} of your statements already run, which is the limit");
+        Some(Refusal::by(Code::ConcurrencyLimit, text).with_hint("Wait for one to end, or cancel it"))
+    }
+
+    async fn record(&mut self, open: &OpenGate) -> Result<Vec<Recorded>, crate::audit::AuditError> {
+        let mut proofs = Vec::with_capacity(open.gate.statements.len());
+        for (at, judged) in open.gate.statements.iter().enumerate() {
+            let estimate = open.estimates.get(at).copied().flatten().or(open.gate.estimate);
+            let entry = self.entry(&open.gate.asked, judged, estimate);
+            proofs.push(self.shared.audit.append(&entry).await?);
+        }
+        Ok(proofs)
+    }
+
+    fn entry(&self, asked: &Asked, judged: &Judged, estimate: Option<f64>) -> Event {
+        let permit = &judged.permit;
+        Event::Statement(Box::new(StatementRecord {
+            identity: Arc::clone(self.session.identity()),
+            end_user: asked.end_user.clone(),
+            application: self.session.application().to_owned(),
+            protocol: asked.protocol,
+            sql: Arc::clone(&judged.statement.text),
+            fingerprint: fingerprint(&judged.statement.text),
+            facts: Arc::clone(&judged.statement.facts),
+            code: None,
+            rule: permit.rule().cloned(),
+            reason: permit.reason().to_owned(),
+            obligations: permit.obligations().clone(),
+            estimate,
+        }))
+    }
+
+    fn forward(&mut self, open: OpenGate, recorded: Vec<Recorded>) {
+        let now = Instant::now();
+        let OpenGate { gate, frame_bytes, .. } = open;
+        let Gate { kind, statements, .. } = gate;
+        let count = statements.len();
+        let mut passages = Vec::with_capacity(count);
+        let mut proofs: Vec<(Permit, Recorded)> = Vec::with_capacity(count);
+        for (Judged { statement, permit }, recorded) in statements.into_iter().zip(recorded) {
+            crate::telemetry::statement("allow", None, statement.facts.class);
+            passages.push(Passage {
+                record: recorded.id(),
+                facts: statement.facts,
+                obligations: permit.obligations().clone(),
+                blame: self.blame(permit.obligations(), recorded.id()),
+            });
+            proofs.push((permit, recorded));
+        }
+        let approved =
+            self.client.input.get(..frame_bytes).and_then(|frame| Approved::new(frame, count, &proofs));
+        if let Some(approved) = approved {
+            self.upstream.forward(approved);
+            match kind {
+                GateKind::Query => self.session.pass_query(passages, now),
+                GateKind::Execute { portal } => {
+                    if let Some(passage) = passages.pop() {
+                        self.session.pass_execute(&portal, passage, now);
+                    }
+                }
+                GateKind::Bind { .. } => {}
+            }
+        }
+        self.client.input.advance(frame_bytes);
+    }
+
+    /// Who, which limit, which entry: for what strikes while the statement runs.
+    fn blame(&self, obligations: &Obligations, record: uuid::Uuid) -> String {
+        let name = &self.session.principal().name;
+        match &obligations.place {
+            Some(place) => format!("{name}, rule {place}, audit {record}"),
+            None => format!("{name}, audit {record}"),
+        }
+    }
+
+    /// The gate's frame does not go on, for a reason of statement `at`.
+    async fn refuse_gate(&mut self, open: OpenGate, at: usize, refusal: Refusal) {
+        let in_query = open.gate.kind == GateKind::Query;
+        let reason = refusal.message.trim_start_matches("tollgate: ").to_owned();
+        let mut protests = Vec::new();
+        let mut place = None;
+        for (index, judged) in open.gate.statements.into_iter().enumerate() {
+            let rule = judged.permit.obligations().place.clone();
+            let protest = Protest {
+                text: judged.statement.text,
+                facts: judged.statement.facts,
+                rule: rule.clone(),
+                reason: if index == at {
+                    reason.clone()
+                } else {
+                    format!("statement {} of the same text is refused", at + 1)
+                },
+            };
+            if index == at {
+                place = rule;
+                protests.insert(0, protest);
+            } else {
+                protests.push(protest);
+            }
+        }
+        let name = &self.session.principal().name;
+        let detail = match place {
+            Some(place) => format!("{name}, rule {place}"),
+            None => name.clone(),
+        };
+        let refused =
+            Refused { refusal: refusal.with_detail(detail), asked: open.gate.asked, protests, in_query };
+        self.refuse(refused, open.frame_bytes).await;
+    }
+
+    /// Records a refusal and tells the client in its place; `frame_bytes` of the input are done with.
+    async fn refuse(&mut self, refused: Refused, frame_bytes: usize) {
+        let Refused { mut refusal, asked, protests, in_query } = refused;
+        let mut first = None;
+        for protest in protests {
+            crate::telemetry::statement("deny", refusal.code, protest.facts.class);
+            let entry = Event::Statement(Box::new(StatementRecord {
+                identity: Arc::clone(self.session.identity()),
+                end_user: asked.end_user.clone(),
+                application: self.session.application().to_owned(),
+                protocol: asked.protocol,
+                fingerprint: fingerprint(&protest.text),
+                sql: protest.text,
+                facts: protest.facts,
+                code: Some(refusal.code.unwrap_or(Code::NotUnderstood)),
+                rule: protest.rule,
+                reason: protest.reason,
+                obligations: Obligations::default(),
+                estimate: None,
+            }));
+            match self.shared.audit.append(&entry).await {
+                Ok(recorded) => {
+                    first.get_or_insert(recorded.id());
+                }
+                Err(error) => tracing::error!(%error, "a refusal could not be recorded"),
+            }
+        }
+        if let Some(id) = first {
+            let detail = refusal.detail.take().unwrap_or_else(|| self.session.principal().name.clone());
+            refusal.detail = Some(format!("{detail}, audit {id}"));
+        }
+        self.client.input.advance(frame_bytes);
+        if in_query && self.session.answers_alone() {
+            reply::error(&mut self.client.output, Severity::Error, &refusal);
+            reply::ready(&mut self.client.output, self.session.status().byte());
+            return;
+        }
+        self.upstream.say(|out| {
+            if in_query {
+                reply::query(out, reply::POISON);
+            } else {
+                reply::parse(out, "tollgate_refused", reply::POISON, &[0, 0]);
+            }
+        });
+        self.session.poisoned(refusal, in_query);
+    }
+}
+
+enum Weighed {
+    /// Under its cap: go on.
+    Light,
+    /// The frame is dealt with.
+    Done,
+}
+
+impl OpenGate {
+    /// Stands where one was taken out.
+    fn closed() -> Self {
+        let asked = Asked { protocol: crate::audit::record::Protocol::Simple, end_user: None };
+        let gate = Gate { kind: GateKind::Query, statements: Vec::new(), asked, estimate: None };
+        Self { gate, frame_bytes: 0, estimates: Vec::new(), awaiting: false, answered: None }
+    }
+}
+
+/// The next statement whose cost must be known; those without a cap are passed over.
+fn next_estimate(open: &mut OpenGate) -> Option<usize> {
+    if matches!(open.gate.kind, GateKind::Execute { .. }) {
+        return None;
+    }
+    while let Some(judged) = open.gate.statements.get(open.estimates.len()) {
+        if judged.permit.obligations().cost.is_some() && judged.statement.facts.estimable {
+            return Some(open.estimates.len());
+        }
+        open.estimates.push(None);
+    }
+    None
+}
+
+/// Whether an earlier statement of the text changes what statement `at` would read.
+fn unforeseeable(gate: &Gate, at: usize) -> bool {
+    gate.statements.iter().take(at).any(|judged| {
+        let facts = &judged.statement.facts;
+        !facts.creates.is_empty()
+            || !facts.alters.is_empty()
+            || facts.session.iter().any(|change| change.setting == "search_path" || change.setting == "*")
+    })
+}
+
+fn heavy(cost: f64, cap: f64) -> Refusal {
+    let text = format!("estimated cost {cost:.0} is over your limit of {cap:.0}");
+    Refusal::by(Code::CostLimit, text).with_hint(
+        "Filter earlier, join on keys, read fewer columns and days; EXPLAIN shows where the cost is",
+    )
+}
+
+fn blind() -> Refusal {
+    Refusal::by(
+        Code::CostLimit,
+        "the cost of this statement cannot be estimated before those around it have run",
+    )
+    .with_hint("Send it by itself")
+}

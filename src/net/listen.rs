@@ -1,0 +1,182 @@
+//! Accepting clients, and the end of serving.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use uuid::Uuid;
+
+use super::greet::{Greeting, greet};
+use super::reload;
+use super::shared::{Live, Phase, Shared};
+use crate::admin::{self, Readiness};
+use crate::audit::{AuditError, Event, Log, LogOptions};
+use crate::config::Config;
+use crate::limits::Admission;
+use crate::transport::{TlsAcceptor, TransportError};
+use crate::warehouse::connect::Warehouse;
+
+/// Why serving could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("cannot listen on {address}: {error}")]
+    Listen { address: SocketAddr, error: io::Error },
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    #[error("the rules cannot be watched: {0}")]
+    Watch(#[from] notify::Error),
+    #[error("metrics cannot be kept: {0}")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    #[error("cannot handle signals: {0}")]
+    Signals(io::Error),
+}
+
+/// A proxy that listens and has yet to be run.
+#[derive(Debug)]
+pub struct Server {
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    admin: Option<TcpListener>,
+    acceptor: Option<TlsAcceptor>,
+}
+
+impl Server {
+    /// Opens the audit and the listening sockets.
+    pub async fn bind(config: Config, live: Live) -> Result<Self, ServeError> {
+        let acceptor = TlsAcceptor::of(&config.tls)?;
+        let warehouse = Warehouse::of(&config.upstream)?;
+        let listener = bind(config.listen).await?;
+        let admin = match config.admin {
+            Some(address) => Some(bind(address).await?),
+            None => None,
+        };
+        let options = LogOptions {
+            dir: config.audit.dir.clone(),
+            node: config.node.clone(),
+            durability: config.audit.durability,
+            file_bytes_max: config.audit.file_bytes_max,
+        };
+        let (audit, opened) = Log::open(options)?;
+        let start = Event::Start {
+            version: env!("CARGO_PKG_VERSION"),
+            rules_generation: live.generation,
+            recovered_bytes: opened.torn_bytes,
+        };
+        let _ = audit.append(&start).await?;
+        let shared = Shared {
+            config,
+            live: arc_swap::ArcSwap::from_pointee(live),
+            audit,
+            warehouse,
+            admission: Admission::default(),
+            sessions: super::cancel::Sessions::default(),
+        };
+        Ok(Self { shared: Arc::new(shared), listener, admin, acceptor })
+    }
+
+    /// Where clients connect.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `stop` is done, then drains.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let Self { shared, listener, admin, acceptor } = self;
+        let (phase, phases) = watch::channel(Phase::Serving);
+        let reloading = reload::watch(Arc::clone(&shared), phases.clone())?;
+        let metrics = crate::telemetry::metrics()?;
+        let (admin_stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let admin = admin.map(|listener| {
+            let readiness = Obstacles { shared: Arc::clone(&shared), phase: phases.clone() };
+            tokio::spawn(admin::serve(listener, readiness, metrics, async { drop(stopped.await) }))
+        });
+        let connections_max = shared.config.bounds.connections_max.get();
+        let places = Arc::new(Semaphore::new(connections_max));
+        tracing::info!(address = %listener.local_addr().map_or_else(|e| e.to_string(), |a| a.to_string()), "serving");
+        tokio::select! {
+            () = stop => {}
+            () = accept(&listener, &shared, &places, acceptor.as_ref(), &phases) => {}
+        }
+        drop(listener);
+        tracing::info!("draining");
+        let _ = phase.send(Phase::Draining);
+        let all = u32::try_from(connections_max).unwrap_or(u32::MAX);
+        let drained = tokio::time::timeout(shared.config.bounds.drain, places.acquire_many(all)).await;
+        let reason = if drained.is_ok() { "drained" } else { "drain limit reached" };
+        reloading.abort();
+        drop(admin_stop);
+        if let Some(admin) = admin {
+            let _ = tokio::time::timeout(Duration::from_secs(1), admin).await;
+        }
+        if let Err(error) = shared.audit.append(&Event::Stop { reason: reason.to_owned() }).await {
+            tracing::error!(%error, "the end could not be recorded");
+        }
+        tracing::info!(reason, "stopped");
+        Ok(())
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|error| ServeError::Listen { address, error })
+}
+
+/// Accepts for ever; every connection holds a place until it ends. Cancel safe.
+async fn accept(
+    listener: &TcpListener,
+    shared: &Arc<Shared>,
+    places: &Arc<Semaphore>,
+    acceptor: Option<&TlsAcceptor>,
+    phases: &watch::Receiver<Phase>,
+) {
+    loop {
+        let (stream, client) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of file descriptors, most likely: those in use are freed as sessions end.
+                tracing::error!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let place = Arc::clone(places).try_acquire_owned().ok();
+        let greeting = Greeting {
+            shared: Arc::clone(shared),
+            acceptor: acceptor.cloned(),
+            phase: phases.clone(),
+            session: Uuid::now_v7(),
+            client,
+        };
+        tokio::spawn(connection(stream, greeting, place));
+    }
+}
+
+/// One connection from its first byte to its last.
+async fn connection(stream: TcpStream, greeting: Greeting, place: Option<OwnedSemaphorePermit>) {
+    let _ = stream.set_nodelay(true);
+    greet(stream, greeting, place.is_some()).await;
+    drop(place);
+}
+
+/// What `/readyz` asks.
+struct Obstacles {
+    shared: Arc<Shared>,
+    phase: watch::Receiver<Phase>,
+}
+
+impl Readiness for Obstacles {
+    async fn obstacles(&self) -> Vec<&'static str> {
+        let draining = *self.phase.borrow() == Phase::Draining;
+        let reachable = self.shared.warehouse.reachable().await;
+        let found = [
+            (draining, "draining"),
+            (!self.shared.audit.healthy(), "the audit cannot be written"),
+            (!reachable, "the warehouse cannot be reached"),
+        ];
+        found.into_iter().filter(|(there, _)| *there).map(|(_, what)| what).collect()
+    }
+}

@@ -1,0 +1,18 @@
+//! The shell: sockets, timers, tasks. Everything it decides, it asks of the pure core.
+
+mod cancel;
+mod channel;
+mod driver;
+mod gate;
+mod greet;
+mod listen;
+mod login;
+mod relay;
+mod reload;
+mod shared;
+mod start;
+mod upstream;
+
+pub use listen::{ServeError, Server};
+pub use reload::load;
+pub use shared::{Live, Phase, Shared};

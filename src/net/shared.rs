@@ -1,0 +1,52 @@
+//! What all sessions share.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+
+use super::cancel::Sessions;
+use crate::audit::Log;
+use crate::config::Config;
+use crate::identity::Directory;
+use crate::limits::Admission;
+use crate::policy::RuleSet;
+use crate::warehouse::connect::Warehouse;
+
+/// Where the process stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    Serving,
+    /// No new sessions; what runs may finish.
+    Draining,
+}
+
+/// One generation of rules with the accounts and keys they name; swapped whole.
+#[derive(Debug)]
+pub struct Live {
+    pub generation: u64,
+    pub rules: RuleSet,
+    pub directory: Directory,
+}
+
+#[derive(Debug)]
+pub struct Shared {
+    pub config: Config,
+    pub live: ArcSwap<Live>,
+    pub audit: Log,
+    pub warehouse: Warehouse,
+    pub admission: Admission,
+    pub sessions: Sessions,
+}
+
+impl Shared {
+    pub fn live(&self) -> Arc<Live> {
+        self.live.load_full()
+    }
+}
+
+/// Seconds since 1970.
+pub(super) fn unix_now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,85 @@
+//! What only shows when all rule files are read together.
+
+use std::collections::BTreeMap;
+
+use super::Place;
+use super::rule::{RuleSet, Subject};
+use crate::document::Problems;
+
+/// Schemas that belong to the server: no domain can own them.
+pub fn is_system(schema: &str) -> bool {
+    schema == "information_schema" || schema == "catalog_history" || schema.starts_with("pg_")
+}
+
+/// Tells what is wrong between the files.
+pub fn across(rules: &RuleSet, problems: &mut Problems) {
+    schemas(rules, problems);
+    stewards(rules, problems);
+    limits(rules, problems);
+    let mut names: BTreeMap<&str, &Place> = BTreeMap::new();
+    for domain in &rules.domains {
+        if let Some(first) = names.insert(&domain.name, &domain.place) {
+            problems.tell(&domain.place, domain.name.clone(), format!("this domain stands at {first} too"));
+        }
+    }
+}
+
+/// Each schema has one owner.
+fn schemas(rules: &RuleSet, problems: &mut Problems) {
+    let mut owners: BTreeMap<&str, &Place> = BTreeMap::new();
+    for domain in &rules.domains {
+        let official = domain.official.iter().map(|(name, place)| (name, place));
+        let sandbox = domain.sandbox.iter().map(|sandbox| (&sandbox.schema, &sandbox.place));
+        for (schema, place) in official.chain(sandbox) {
+            if is_system(schema) || schema == "temp" {
+                problems.tell(place, schema.clone(), "no domain can own a schema of the server");
+            }
+            if let Some(first) = owners.insert(schema, place) {
+                problems.tell(place, schema.clone(), format!("this schema has an owner already, at {first}"));
+            }
+        }
+    }
+}
+
+fn stewards(rules: &RuleSet, problems: &mut Problems) {
+    for domain in &rules.domains {
+        for (subject, place) in &domain.stewards {
+            match subject {
+                Subject::Name(name) if !name.contains('@') && !rules.accounts.contains_key(name) => {
+                    let mend = "name an account of company.yaml, `group:NAME`, or a person by e-mail";
+                    problems.tell_mend(place, name.clone(), "no such account", mend);
+                }
+                Subject::Everyone => {
+                    problems.tell(place, "everyone", "official schemas are not written by everyone");
+                }
+                Subject::Name(_) | Subject::Group(_) => {}
+            }
+        }
+    }
+}
+
+/// The last limit speaks for everyone, so that nobody is without one.
+fn limits(rules: &RuleSet, problems: &mut Problems) {
+    let everyone = rules.limits.iter().position(|limit| limit.subject == Subject::Everyone);
+    match everyone {
+        None => {
+            problems.tell_mend(
+                &rules.posture_place,
+                "limits",
+                "some principals have no limits",
+                "end the list with a line `for: everyone`",
+            );
+        }
+        Some(at) => {
+            for limit in rules.limits.iter().skip(at + 1) {
+                if let Some(place) = &limit.obligations.place {
+                    problems.tell(
+                        place,
+                        "limits",
+                        "this line never speaks: the one for everyone stands before it",
+                    );
+                }
+            }
+        }
+    }
+}

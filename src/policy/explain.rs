@@ -1,0 +1,205 @@
+//! Refusals in words: what, why, which rule, what to do instead.
+
+use super::decide::Objection;
+use super::rule::{Domain, RuleSet};
+use super::subject::is_member;
+use super::{Place, Principal};
+use crate::refusal::Code;
+use crate::sql::{Facts, Relation};
+
+/// `INSERT INTO orders.daily`: the command with what it would change.
+fn deed(facts: &Facts, target: &Relation) -> String {
+    let link = match facts.command.as_str() {
+        "INSERT" | "MERGE" => "INTO ",
+        "DELETE" => "FROM ",
+        "SELECT INTO" | "COPY" | "UPDATE" | "TRUNCATE" => "",
+        _ => "",
+    };
+    let command = &facts.command;
+    if target.name == "*" {
+        format!("{command} {}", target.schema)
+    } else {
+        format!("{command} {link}{target}")
+    }
+}
+
+/// Where the principal may write instead.
+fn own_sandboxes(principal: &Principal, rules: &RuleSet) -> Vec<String> {
+    rules
+        .domains
+        .iter()
+        .filter(|domain| is_member(domain, principal, rules))
+        .filter_map(|domain| domain.sandbox.as_ref())
+        .map(|sandbox| sandbox.schema.clone())
+        .collect()
+}
+
+/// `Write to sandbox_orders, or ask for the change: https://…`
+fn instead(principal: &Principal, rules: &RuleSet, owner: Option<&Domain>) -> String {
+    let sandboxes = own_sandboxes(principal, rules);
+    let ask = match owner.and_then(|domain| domain.ticket.as_deref().or(domain.owner.as_deref())) {
+        Some(ticket) => format!("ask for the change: {ticket}"),
+        None => "ask the data team for the change".to_owned(),
+    };
+    if sandboxes.is_empty() {
+        let mut ask = ask;
+        if let Some(first) = ask.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        return ask;
+    }
+    format!("Write to {}, or {ask}", sandboxes.join(" or "))
+}
+
+pub(super) fn not_understood(why: &str) -> Objection {
+    Objection {
+        code: Code::NotUnderstood,
+        rule: None,
+        reason: format!("this statement is not understood: {why}"),
+        hint: "Write it in plain Redshift SQL, one statement at a time; if it is valid, tell the data team"
+            .to_owned(),
+    }
+}
+
+pub(super) fn privilege(command: &str, rules: &RuleSet) -> Objection {
+    let ticket = rules.domains.iter().find_map(|domain| domain.ticket.as_deref());
+    Objection {
+        code: Code::PrivilegeChange,
+        rule: None,
+        reason: format!("changing privileges, roles or identity is not allowed ({command})"),
+        hint: match ticket {
+            Some(ticket) => {
+                format!("Rights are kept in the rule files; ask for a change there, for example {ticket}")
+            }
+            None => "Rights are kept in the rule files; ask the data team for a change there".to_owned(),
+        },
+    }
+}
+
+pub(super) fn call(facts: &Facts, rules: &RuleSet) -> Objection {
+    let _ = rules;
+    let names: Vec<&str> = facts.functions.iter().map(String::as_str).collect();
+    Objection {
+        code: Code::RestrictedFunction,
+        rule: None,
+        reason: format!("running procedures is not allowed ({} {})", facts.command, names.join(", ")),
+        hint: "Its body cannot be checked. The data team can allow it by name: `procedures: { allow: […] }`"
+            .to_owned(),
+    }
+}
+
+pub(super) fn egress(facts: &Facts, rules: &RuleSet) -> Objection {
+    let _ = rules;
+    let place = facts.egress.first().map(|egress| egress.place.as_str()).unwrap_or_default();
+    Objection {
+        code: Code::Egress,
+        rule: None,
+        reason: format!(
+            "moving data across the warehouse's border is not allowed ({} {place})",
+            facts.command
+        ),
+        hint: "Read the rows as a result, or ask the data team for an export".to_owned(),
+    }
+}
+
+pub(super) fn function(name: &str, why: &str, rule: Option<Place>) -> Objection {
+    Objection {
+        code: Code::RestrictedFunction,
+        rule,
+        reason: format!("calling {name}() is not allowed: {why}"),
+        hint: "The data team can allow a function by name: `functions: { allow: […] }`".to_owned(),
+    }
+}
+
+pub(super) fn session(why: String) -> Objection {
+    Objection {
+        code: Code::SessionChange,
+        rule: None,
+        reason: format!("this change of the session is not allowed: {why}"),
+        hint: "The data team can allow a setting by name: `session: { allow: […] }`".to_owned(),
+    }
+}
+
+pub(super) fn official(
+    facts: &Facts,
+    target: &Relation,
+    domain: &Domain,
+    place: &Place,
+    principal: &Principal,
+    rules: &RuleSet,
+) -> Objection {
+    Objection {
+        code: Code::OfficialWrite,
+        rule: Some(place.clone()),
+        reason: format!(
+            "writing to official schema \"{}\" is not allowed ({})",
+            target.schema,
+            deed(facts, target)
+        ),
+        hint: instead(principal, rules, Some(domain)),
+    }
+}
+
+pub(super) fn foreign(
+    facts: &Facts,
+    target: &Relation,
+    domain: &Domain,
+    principal: &Principal,
+    rules: &RuleSet,
+) -> Objection {
+    Objection {
+        code: Code::SandboxForeign,
+        rule: domain.sandbox.as_ref().map(|sandbox| sandbox.place.clone()),
+        reason: format!(
+            "writing to sandbox \"{}\" is for the team of {} ({})",
+            target.schema,
+            domain.name,
+            deed(facts, target)
+        ),
+        hint: instead(principal, rules, Some(domain)),
+    }
+}
+
+pub(super) fn sandbox_itself(facts: &Facts, target: &Relation, domain: &Domain) -> Objection {
+    Objection {
+        code: Code::UnlistedWrite,
+        rule: domain.sandbox.as_ref().map(|sandbox| sandbox.place.clone()),
+        reason: format!(
+            "the sandbox \"{}\" itself is the data team's ({})",
+            target.schema,
+            deed(facts, target)
+        ),
+        hint: "Create, change and drop tables and views in it instead".to_owned(),
+    }
+}
+
+pub(super) fn unlisted(
+    facts: &Facts,
+    target: &Relation,
+    principal: &Principal,
+    rules: &RuleSet,
+) -> Objection {
+    let schema = match &target.database {
+        Some(database) => format!("{database}.{}", target.schema),
+        None => target.schema.clone(),
+    };
+    Objection {
+        code: Code::UnlistedWrite,
+        rule: None,
+        reason: format!("no rule allows writing to schema \"{schema}\" ({})", deed(facts, target)),
+        hint: instead(principal, rules, None),
+    }
+}
+
+pub(super) fn read(read: &Relation, rules: &RuleSet) -> Objection {
+    let owner = rules.domain_of(&read.schema).and_then(|domain| domain.ticket.as_deref());
+    Objection {
+        code: Code::RestrictedRead,
+        rule: Some(rules.posture_place.clone()),
+        reason: format!("reading {read} is not allowed"),
+        hint: match owner {
+            Some(ticket) => format!("Ask its owner for access: {ticket}"),
+            None => "Ask the data team for access".to_owned(),
+        },
+    }
+}

@@ -1,0 +1,106 @@
+//! Which session settings may be changed, and to what.
+
+use super::rule::{EndUserSource, RuleSet};
+use super::{Obligations, Principal};
+use crate::sql::SessionChange;
+
+/// Settings that BI tools and drivers change and that neither names, costs nor rights hang on.
+const FREE: [&str; 36] = [
+    "*",
+    "analyze_threshold_percent",
+    "application_name",
+    "bytea_output",
+    "client_min_messages",
+    "datestyle",
+    "default_transaction_deferrable",
+    "default_transaction_isolation",
+    "default_transaction_read_only",
+    "describe_field_name_in_uppercase",
+    "error_on_nondeterministic_update",
+    "extra_float_digits",
+    "geqo",
+    "idle_in_transaction_session_timeout",
+    "intervalstyle",
+    "json_parse_dedup_attributes",
+    "json_parse_truncate_strings",
+    "json_serialization_enable",
+    "json_serialization_parse_nested_strings",
+    "lock_timeout",
+    "navigate_super_null_on_error",
+    "query_group",
+    "readonly",
+    "search_path",
+    "seed",
+    "time zone",
+    "timezone",
+    "transaction_deferrable",
+    "transaction_isolation",
+    "transaction_read_only",
+    "transaction_characteristics",
+    "session_characteristics",
+    "transaction",
+    "xmlbinary",
+    "xmloption",
+    "ssl_renegotiation_limit",
+];
+
+/// Why a change is not allowed, in words; `None` where it is.
+pub(super) fn objection(
+    change: &SessionChange,
+    principal: &Principal,
+    rules: &RuleSet,
+    obligations: &Obligations,
+) -> Option<String> {
+    let setting = change.setting.as_str();
+    let value = change.values.first().map(String::as_str);
+    if rules.settings_allowed.contains_key(setting) {
+        return None;
+    }
+    match (setting, value) {
+        // Back to what Tollgate pinned.
+        ("client_encoding" | "names" | "standard_conforming_strings" | "statement_timeout", None) => None,
+        ("client_encoding" | "names", Some(value)) => {
+            let plain: String = value.chars().filter(char::is_ascii_alphanumeric).collect();
+            let utf8 = matches!(plain.to_ascii_lowercase().as_str(), "utf8" | "unicode");
+            (!utf8).then(|| format!("client_encoding is UTF8, not {value}"))
+        }
+        ("standard_conforming_strings", Some(value)) => {
+            let on = matches!(value.to_ascii_lowercase().as_str(), "on" | "true" | "yes" | "1");
+            (!on).then(|| "standard_conforming_strings stays on: backslashes must mean one thing".to_owned())
+        }
+        ("statement_timeout", Some(value)) => timeout(value, obligations),
+        _ if setting.starts_with("app_context.") => {
+            let tells = rules
+                .accounts
+                .get(&principal.name)
+                .is_some_and(|account| account.end_user == Some(EndUserSource::InitialSql));
+            (!tells).then(|| "the end user is told by accounts with `end_user: initial_sql` alone".to_owned())
+        }
+        _ if FREE.contains(&setting) => None,
+        _ => Some(format!("the setting {setting} is not one that may be changed")),
+    }
+}
+
+/// A shorter time than one's limit may be asked for.
+fn timeout(value: &str, obligations: &Obligations) -> Option<String> {
+    let Some(seconds) = obligations.seconds else { return None };
+    let fits = milliseconds(value).is_some_and(|ms| ms > 0 && ms <= seconds.get().saturating_mul(1000));
+    (!fits).then(|| {
+        format!("statement_timeout can be set to at most your limit of {seconds} s, and not to none")
+    })
+}
+
+/// PostgreSQL's units of time; bare numbers are milliseconds.
+fn milliseconds(value: &str) -> Option<u64> {
+    let value = value.trim();
+    let digits = value.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = value.split_at_checked(digits)?;
+    let factor = match unit.trim() {
+        "" | "ms" => 1,
+        "s" => 1_000,
+        "min" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}

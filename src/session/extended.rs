@@ -1,0 +1,191 @@
+//! Judging the extended protocol's frames: facts at Parse, decision and record at every Execute.
+
+use std::sync::Arc;
+
+use super::Session;
+use super::judge::not_understood;
+use super::pending::Pending;
+use super::prepared::{Portal, Prepared};
+use super::step::{Gate, GateKind, Judged, Protest, Refused, Step};
+use crate::audit::record::Protocol;
+use crate::policy::{Decision, Permit, RuleSet};
+use crate::refusal::Refusal;
+use crate::sql::{Statement, understand};
+
+impl Session {
+    pub(super) fn judge_parse(&mut self, name: &str, text: &str, types: &[u8], rules: &RuleSet) -> Step {
+        let awaited = self.pending.iter().any(|pending| match pending {
+            Pending::Parse { name: other } | Pending::CloseStatement { name: other } => other == name,
+            _ => false,
+        });
+        if awaited && !name.is_empty() {
+            return Step::Hold;
+        }
+        if !name.is_empty() && (self.statements.find(name).is_some() || self.scope.prepared(name).is_some()) {
+            let text = format!("prepared statement \"{name}\" already exists");
+            return self.fault(Refusal::fault("42P05", text));
+        }
+        if self.statements.len() >= self.bounds.prepared_max {
+            let text = format!("tollgate: more than {} prepared statements", self.bounds.prepared_max);
+            return self.fault(Refusal::fault("54000", text).with_hint("Close those no longer needed"));
+        }
+        let statement = match self.single(text, rules) {
+            Ok(statement) => statement,
+            Err(step) => return step,
+        };
+        let text: Arc<str> = text.into();
+        if !name.is_empty() {
+            self.scope.prepare(name, Arc::clone(&text));
+        }
+        let scope_version = self.scope_version;
+        self.statements.keep(name, Prepared { text, statement, types: types.into(), scope_version });
+        self.pending.push_back(Pending::Parse { name: name.to_owned() });
+        Step::Pass
+    }
+
+    /// The one statement of a text, allowed; or what becomes of its frame.
+    fn single(&mut self, text: &str, rules: &RuleSet) -> Result<Option<Statement>, Step> {
+        let asked = self.asked(Protocol::Extended, text);
+        let mut statements = match understand(text, &self.scope, &self.bounds.text) {
+            Ok(statements) => statements.into_iter(),
+            Err(fault) => return Err(Step::Refuse(not_understood(text, &fault, asked, false))),
+        };
+        let statement = statements.next();
+        if statements.next().is_some() {
+            let refusal =
+                Refusal::fault("42601", "cannot insert multiple commands into a prepared statement");
+            return Err(self.fault(refusal));
+        }
+        if let Some(statement) = &statement {
+            self.permit(statement, rules)?;
+        }
+        Ok(statement)
+    }
+
+    fn permit(&self, statement: &Statement, rules: &RuleSet) -> Result<Permit, Step> {
+        match self.decide_one(statement, rules) {
+            Decision::Allow(permit) => Ok(permit),
+            Decision::Deny(denial) => {
+                let protest = Protest {
+                    text: Arc::clone(&statement.text),
+                    facts: Arc::clone(&statement.facts),
+                    rule: denial.rule,
+                    reason: denial.reason,
+                };
+                let asked = self.asked(Protocol::Extended, &statement.text);
+                let refusal = denial.refusal;
+                Err(Step::Refuse(Refused { refusal, asked, protests: vec![protest], in_query: false }))
+            }
+        }
+    }
+
+    pub(super) fn judge_bind(&mut self, portal: &str, name: &str, rules: &RuleSet) -> Step {
+        let Some(prepared) = self.prepared(name) else {
+            let text = match name {
+                "" => "unnamed prepared statement does not exist".to_owned(),
+                _ => format!("prepared statement \"{name}\" does not exist"),
+            };
+            return self.fault(Refusal::fault("26000", text));
+        };
+        if !portal.is_empty() && self.portals.len() >= self.bounds.portals_max {
+            let text = format!("tollgate: more than {} portals", self.bounds.portals_max);
+            return self.fault(Refusal::fault("54000", text).with_hint("Close those no longer needed"));
+        }
+        let prepared = match self.current(prepared) {
+            Ok(prepared) => prepared,
+            Err(step) => return step,
+        };
+        if let Some(statement) = &prepared.statement {
+            let permit = match self.permit(statement, rules) {
+                Ok(permit) => permit,
+                Err(step) => return step,
+            };
+            if permit.obligations().cost.is_some() && statement.facts.estimable {
+                let asked = self.asked(Protocol::Extended, &prepared.text);
+                let kind = GateKind::Bind { portal: portal.to_owned(), statement: name.to_owned() };
+                let statements = vec![Judged { statement: statement.clone(), permit }];
+                return Step::Gate(Gate { kind, statements, asked, estimate: None });
+            }
+        }
+        self.bind(portal, prepared, None);
+        Step::Pass
+    }
+
+    fn bind(&mut self, name: &str, prepared: Prepared, estimate: Option<f64>) {
+        let portal = Portal { prepared, estimate, rows: 0, epoch: self.epoch };
+        self.portals.keep(name, portal);
+        self.pending.push_back(Pending::Bind { portal: name.to_owned() });
+    }
+
+    /// The gate of a Bind has its estimate: the frame goes on, and its Execute is judged by it.
+    pub fn bound(&mut self, portal: &str, statement: &str, estimate: Option<f64>) -> bool {
+        let Some(Ok(prepared)) = self.prepared(statement).map(|prepared| self.current(prepared)) else {
+            return false;
+        };
+        self.bind(portal, prepared, estimate);
+        true
+    }
+
+    /// A statement by its name: of Parse, or of the SQL command PREPARE.
+    fn prepared(&self, name: &str) -> Option<Prepared> {
+        if let Some(prepared) = self.statements.find(name) {
+            return Some(prepared.clone());
+        }
+        let text = Arc::clone(self.scope.prepared(name)?);
+        // A version that never is makes its facts be found anew.
+        Some(Prepared { text, statement: None, types: [0, 0].as_slice().into(), scope_version: u64::MAX })
+    }
+
+    /// The same with facts as names mean them now.
+    fn current(&self, mut prepared: Prepared) -> Result<Prepared, Step> {
+        if prepared.scope_version != self.scope_version {
+            let found = understand(&prepared.text, &self.scope, &self.bounds.text).map_err(|fault| {
+                let asked = self.asked(Protocol::Extended, &prepared.text);
+                Step::Refuse(not_understood(&prepared.text, &fault, asked, false))
+            })?;
+            prepared.statement = found.into_iter().next();
+            prepared.scope_version = self.scope_version;
+        }
+        Ok(prepared)
+    }
+
+    pub(super) fn judge_execute(&mut self, name: &str, rules: &RuleSet) -> Step {
+        let (statement, estimate) = match self.portals.find(name) {
+            // The server resolved its names at Bind, so its facts are those of Bind.
+            Some(portal) => (portal.prepared.statement.clone(), portal.estimate),
+            // A cursor of the SQL command DECLARE is a portal to the server.
+            None => match self.scope.cursor(name) {
+                Some(facts) => {
+                    let text = format!("FETCH ALL FROM \"{name}\"");
+                    (Some(Statement { text: text.into(), facts: Arc::clone(facts) }), None)
+                }
+                None => {
+                    return self.fault(Refusal::fault("34000", format!("portal \"{name}\" does not exist")));
+                }
+            },
+        };
+        let Some(statement) = statement else {
+            self.pending.push_back(Pending::ExecuteNothing);
+            return Step::Pass;
+        };
+        match self.permit(&statement, rules) {
+            Ok(permit) => {
+                let asked = self.asked(Protocol::Extended, &statement.text);
+                let kind = GateKind::Execute { portal: name.to_owned() };
+                Step::Gate(Gate { kind, statements: vec![Judged { statement, permit }], asked, estimate })
+            }
+            Err(step) => step,
+        }
+    }
+
+    /// The types a statement was parsed with, for its EXPLAIN.
+    pub fn parameter_types(&self, name: &str) -> Arc<[u8]> {
+        self.prepared(name).map_or_else(|| [0, 0].as_slice().into(), |prepared| prepared.types)
+    }
+
+    /// A fault of the protocol's use, answered in its place as the server would.
+    fn fault(&self, refusal: Refusal) -> Step {
+        let asked = self.asked(Protocol::Extended, "");
+        Step::Refuse(Refused { refusal, asked, protests: Vec::new(), in_query: false })
+    }
+}

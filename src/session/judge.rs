@@ -1,0 +1,216 @@
+//! From a frame of the client to a [`Step`].
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::pending::{Pending, Run, changes_scope};
+use super::step::{Asked, Gate, GateKind, Judged, Protest, Refused, Step};
+use super::{Session, Status};
+use crate::audit::record::Protocol;
+use crate::identity::claim;
+use crate::policy::{Decision, Denial, EndUserSource, RuleSet, decide};
+use crate::refusal::{Code, Refusal};
+use crate::sql::{Class, Facts, NotUnderstood, Statement, TransactionStep, understand};
+use crate::wire::{Frontend, Target};
+
+impl Session {
+    /// What becomes of `message`, under the rules live now. `now_unix` in seconds.
+    pub fn judge(&mut self, message: Frontend<'_>, rules: &RuleSet, now_unix: i64) -> Step {
+        if message == Frontend::Terminate {
+            return Step::Terminate;
+        }
+        if self.skipping {
+            if message != Frontend::Sync {
+                return Step::Skip;
+            }
+            self.skipping = false;
+        }
+        if self.pending.len() >= self.bounds.pipeline_max {
+            return Step::Hold;
+        }
+        match message {
+            Frontend::CopyData | Frontend::CopyDone | Frontend::CopyFail | Frontend::Terminate => Step::Pass,
+            _ if self.cancelling => Step::Hold,
+            Frontend::Flush => Step::Pass,
+            Frontend::Sync => self.push_ready(Pending::Sync),
+            Frontend::Describe(target) => self.judge_describe(target),
+            Frontend::Close(target) => self.judge_close(target),
+            _ if self.pending.iter().any(Pending::unsettles) => Step::Hold,
+            _ if self.principal.expires_at.is_some_and(|end| end <= now_unix) => Step::Fatal(expired()),
+            Frontend::Query(text) => self.judge_query(text, rules),
+            Frontend::Parse { name, text, types } => self.judge_parse(name, text, types, rules),
+            Frontend::Bind { portal, statement, .. } => self.judge_bind(portal, statement, rules),
+            Frontend::Execute { portal, .. } => self.judge_execute(portal, rules),
+            Frontend::FunctionCall => self.judge_function_call(),
+        }
+    }
+
+    /// Something that ends with ReadyForQuery goes on.
+    pub(super) fn push_ready(&mut self, pending: Pending) -> Step {
+        self.epoch = self.epoch.wrapping_add(1);
+        self.pending.push_back(pending);
+        Step::Pass
+    }
+
+    fn judge_describe(&mut self, target: Target<'_>) -> Step {
+        match target {
+            Target::Statement(_) | Target::Portal(_) => self.pending.push_back(Pending::Describe),
+        }
+        Step::Pass
+    }
+
+    fn judge_close(&mut self, target: Target<'_>) -> Step {
+        let pending = match target {
+            Target::Statement(name) => Pending::CloseStatement { name: name.to_owned() },
+            Target::Portal(name) => Pending::ClosePortal { name: name.to_owned() },
+        };
+        self.pending.push_back(pending);
+        Step::Pass
+    }
+
+    fn judge_query(&mut self, text: &str, rules: &RuleSet) -> Step {
+        let asked = self.asked(Protocol::Simple, text);
+        let statements = match understand(text, &self.scope, &self.bounds.text) {
+            Ok(statements) => statements,
+            Err(fault) => return Step::Refuse(not_understood(text, &fault, asked, true)),
+        };
+        // The server forgets both at every simple query.
+        self.statements.forget("");
+        self.portals.forget("");
+        if statements.is_empty() {
+            return self.push_ready(Pending::Query(Run::of(VecDeque::new())));
+        }
+        match self.decide_all(statements, rules) {
+            Ok(statements) => Step::Gate(Gate { kind: GateKind::Query, statements, asked, estimate: None }),
+            Err((refusal, protests)) => Step::Refuse(Refused { refusal, asked, protests, in_query: true }),
+        }
+    }
+
+    /// All of a text's statements allowed, or the refusal of the first that is not.
+    fn decide_all(
+        &self,
+        statements: Vec<Statement>,
+        rules: &RuleSet,
+    ) -> Result<Vec<Judged>, (Refusal, Vec<Protest>)> {
+        let mut judged = Vec::with_capacity(statements.len());
+        let mut denied = None;
+        for (at, statement) in statements.iter().enumerate() {
+            match self.decide_one(statement, rules) {
+                Decision::Allow(permit) => judged.push(Judged { statement: statement.clone(), permit }),
+                Decision::Deny(denial) => {
+                    denied = Some((at, denial));
+                    break;
+                }
+            }
+        }
+        match denied {
+            None => Ok(judged),
+            Some((at, denial)) => Err(refused_whole(&statements, at, denial)),
+        }
+    }
+
+    /// Policy's decision, and the session's own reasons to say no.
+    pub(super) fn decide_one(&self, statement: &Statement, rules: &RuleSet) -> Decision {
+        let facts = &statement.facts;
+        if self.draining && !ends_transaction(facts) {
+            return Decision::Deny(denial(
+                Refusal::by(Code::Draining, "this proxy is shutting down")
+                    .with_hint("Connect again: another one takes over"),
+            ));
+        }
+        if changes_scope(facts)
+            && let Err(full) = self.scope.clone().apply(facts)
+        {
+            return Decision::Deny(denial(
+                Refusal::by(Code::SessionChange, full.to_string())
+                    .with_hint("Close what is no longer needed"),
+            ));
+        }
+        decide(&self.principal, facts, rules)
+    }
+
+    fn judge_function_call(&mut self) -> Step {
+        let refusal = Refusal::by(Code::NotUnderstood, "function calls by number (fastpath) are not allowed")
+            .with_detail(self.principal.name.clone())
+            .with_hint("Call the function in a SELECT");
+        let facts = Arc::new(Facts::plain(Class::Unknown, "FUNCTION CALL"));
+        let protest = Protest {
+            text: "".into(),
+            facts,
+            rule: None,
+            reason: "a function call by number cannot be checked".to_owned(),
+        };
+        let asked = self.asked(Protocol::Simple, "");
+        Step::Refuse(Refused { refusal, asked, protests: vec![protest], in_query: true })
+    }
+
+    /// Who asked: the end user that the tool claims in this text, or claimed at the start.
+    pub(super) fn asked(&self, protocol: Protocol, text: &str) -> Asked {
+        let end_user = match self.end_user_source {
+            Some(EndUserSource::RedashComment) => claim::redash(text),
+            Some(EndUserSource::InitialSql) => self.end_user.clone(),
+            None => None,
+        };
+        Asked { protocol, end_user }
+    }
+
+    /// The same for a frame whose text was not read.
+    pub fn asked_for_fault(&self) -> Asked {
+        self.asked(Protocol::Simple, "")
+    }
+
+    /// Whether a refusal can be answered without the upstream: nothing is awaited and no block is open.
+    pub fn answers_alone(&self) -> bool {
+        self.pending.is_empty() && self.status == Status::Idle
+    }
+
+    /// A poisoned frame was put in a refused one's place upstream; its error becomes `refusal`.
+    pub fn poisoned(&mut self, refusal: Refusal, in_query: bool) {
+        if in_query {
+            let _ = self.push_ready(Pending::RefusedQuery(refusal));
+        } else {
+            self.pending.push_back(Pending::Refused(refusal));
+        }
+    }
+}
+
+fn expired() -> Refusal {
+    Refusal::fault("28000", "tollgate: your token has expired").with_hint("Sign in again and reconnect")
+}
+
+fn denial(refusal: Refusal) -> Denial {
+    let reason = refusal.message.trim_start_matches("tollgate: ").to_owned();
+    Denial { refusal, rule: None, reason }
+}
+
+fn ends_transaction(facts: &Facts) -> bool {
+    matches!(facts.transaction, Some(TransactionStep::Commit { .. } | TransactionStep::Rollback { .. }))
+}
+
+/// The refused statement first, then the others of its text, which do not run either.
+fn refused_whole(statements: &[Statement], at: usize, denial: Denial) -> (Refusal, Vec<Protest>) {
+    let mut protests = Vec::with_capacity(statements.len());
+    for (index, statement) in statements.iter().enumerate() {
+        let (text, facts) = (Arc::clone(&statement.text), Arc::clone(&statement.facts));
+        if index == at {
+            let (rule, reason) = (denial.rule.clone(), denial.reason.clone());
+            protests.insert(0, Protest { text, facts, rule, reason });
+        } else {
+            let reason = format!("statement {} of the same text is refused", at + 1);
+            protests.push(Protest { text, facts, rule: denial.rule.clone(), reason });
+        }
+    }
+    (denial.refusal, protests)
+}
+
+pub(super) fn not_understood(text: &str, fault: &NotUnderstood, asked: Asked, in_query: bool) -> Refused {
+    let mut facts = Facts::plain(Class::Unknown, "UNKNOWN");
+    facts.doubts.push(fault.to_string());
+    let refusal = Refusal::by(Code::NotUnderstood, format_args!("this statement is not understood: {fault}"))
+        .with_hint(
+            "Write it in plain Redshift SQL, one statement at a time; if it is valid, tell the data team",
+        );
+    let protest =
+        Protest { text: text.into(), facts: Arc::new(facts), rule: None, reason: fault.to_string() };
+    Refused { refusal, asked, protests: vec![protest], in_query }
+}

@@ -1,0 +1,84 @@
+//! The session's protocol-level statements and portals, both bounded.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::sql::Statement;
+
+/// A statement as Parse left it.
+#[derive(Debug, Clone)]
+pub(super) struct Prepared {
+    pub text: Arc<str>,
+    /// `None` for an empty text.
+    pub statement: Option<Statement>,
+    /// Count and OIDs of the parameter types, as the client gave them.
+    pub types: Arc<[u8]>,
+    /// The scope's version under which `statement` was found.
+    pub scope_version: u64,
+}
+
+/// A portal as Bind left it.
+#[derive(Debug, Clone)]
+pub(super) struct Portal {
+    pub prepared: Prepared,
+    pub estimate: Option<f64>,
+    /// Rows that earlier Executes took.
+    pub rows: u64,
+    /// How many Syncs and Queries went on before it was made.
+    pub epoch: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Statements(HashMap<String, Prepared>);
+
+impl Statements {
+    pub fn find(&self, name: &str) -> Option<&Prepared> {
+        self.0.get(name)
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn keep(&mut self, name: &str, prepared: Prepared) {
+        self.0.insert(name.to_owned(), prepared);
+    }
+
+    pub fn forget(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
+    pub fn clear(&mut self) {
+        self.0.retain(|name, _| name.is_empty());
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Portals(HashMap<String, Portal>);
+
+impl Portals {
+    pub fn find(&self, name: &str) -> Option<&Portal> {
+        self.0.get(name)
+    }
+
+    pub fn find_mut(&mut self, name: &str) -> Option<&mut Portal> {
+        self.0.get_mut(name)
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn keep(&mut self, name: &str, portal: Portal) {
+        self.0.insert(name.to_owned(), portal);
+    }
+
+    pub fn forget(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
+    /// No transaction is open after `answered` answers to Sync and Query: portals made before them are gone.
+    pub fn end_transaction(&mut self, answered: u64) {
+        self.0.retain(|_, portal| portal.epoch >= answered);
+    }
+}

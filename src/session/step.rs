@@ -1,0 +1,120 @@
+//! What the session asks its driver to do: effects as data.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::audit::record::{EndUser, OutcomeRecord, Protocol};
+use crate::policy::{Permit, Place};
+use crate::refusal::Refusal;
+use crate::sql::{Facts, Statement};
+
+/// What becomes of one frame of the client.
+#[derive(Debug)]
+#[must_use]
+pub enum Step {
+    /// It holds no statement and goes on as it is.
+    Pass,
+    /// Its statements are to be estimated, admitted and recorded first.
+    Gate(Gate),
+    /// It does not go on.
+    Refuse(Refused),
+    /// Its meaning hangs on answers still awaited: ask again when they have come.
+    Hold,
+    /// The server would skip it.
+    Skip,
+    /// The client says goodbye.
+    Terminate,
+    /// The connection ends with this error.
+    Fatal(Refusal),
+}
+
+/// A statement that policy allows.
+#[derive(Debug)]
+pub struct Judged {
+    pub statement: Statement,
+    pub permit: Permit,
+}
+
+/// Where in the protocol a gate stands, and what its passage needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GateKind {
+    Query,
+    Execute {
+        portal: String,
+    },
+    /// Only an estimate is wanted here; the portal keeps it for its Execute.
+    Bind {
+        portal: String,
+        statement: String,
+    },
+}
+
+/// Statements on their way to the upstream.
+#[derive(Debug)]
+pub struct Gate {
+    pub kind: GateKind,
+    pub statements: Vec<Judged>,
+    pub asked: Asked,
+    /// Of the portal, found at its Bind.
+    pub estimate: Option<f64>,
+}
+
+/// What the record says of who asked and how.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub protocol: Protocol,
+    pub end_user: Option<EndUser>,
+}
+
+/// A refused statement as the record shows it.
+#[derive(Debug)]
+pub struct Protest {
+    pub text: Arc<str>,
+    pub facts: Arc<Facts>,
+    pub rule: Option<Place>,
+    pub reason: String,
+}
+
+/// A refused frame.
+#[derive(Debug)]
+pub struct Refused {
+    pub refusal: Refusal,
+    pub asked: Asked,
+    /// All statements of the frame; the first is the one the refusal speaks of. Empty for a fault of
+    /// the protocol, which is no statement.
+    pub protests: Vec<Protest>,
+    pub in_query: bool,
+}
+
+/// What EXPLAIN said.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Estimate {
+    /// In the planner's units; `None` where the plan shows no cost.
+    Cost(Option<f64>),
+    /// The server refused: the body of its ErrorResponse, which is the statement's own.
+    Failed(Bytes),
+    /// An earlier error in the pipeline makes the server skip it, and what it was asked for.
+    Skipped,
+}
+
+/// What has to happen beside the relay.
+#[derive(Debug)]
+pub enum Effect {
+    Outcome(OutcomeRecord),
+    /// Stop what runs upstream.
+    Cancel,
+    Estimated(Estimate),
+    /// Something to be said to the upstream.
+    Say(Bytes),
+}
+
+/// What becomes of one frame of the upstream.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Relay {
+    Pass,
+    Drop,
+    /// These bytes instead.
+    Replace(Bytes),
+}

@@ -1,0 +1,128 @@
+//! Logs and metrics: every name and label in one list. Labels come from closed sets: never SQL, never names.
+
+use std::io::IsTerminal;
+use std::sync::OnceLock;
+
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
+
+use crate::audit::OutcomeRecord;
+use crate::refusal::Code;
+use crate::sql::Class;
+
+const SESSIONS: &str = "tollgate_sessions";
+const SESSIONS_TOTAL: &str = "tollgate_sessions_total";
+const LOGINS_FAILED: &str = "tollgate_logins_failed_total";
+const STATEMENTS: &str = "tollgate_statements_total";
+const ROWS: &str = "tollgate_rows_total";
+const BYTES: &str = "tollgate_result_bytes_total";
+const TRUNCATED: &str = "tollgate_results_truncated_total";
+const SECONDS: &str = "tollgate_statement_seconds";
+const EXPLAINS: &str = "tollgate_explains_total";
+const CANCELS: &str = "tollgate_cancels_total";
+const RELOADS: &str = "tollgate_rules_reloads_total";
+const GENERATION: &str = "tollgate_rules_generation";
+const UPSTREAM_FAILED: &str = "tollgate_upstream_logins_failed_total";
+const AUDIT_FAILED: &str = "tollgate_audit_failures_total";
+
+/// Logs to standard error: text on a terminal, JSON otherwise. `filter` as `RUST_LOG` knows it.
+pub fn logs(filter: &str) -> Result<(), ParseError> {
+    let filter = EnvFilter::try_new(filter)?;
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second call, as in tests, keeps the first one's.
+    let _ = if std::io::stderr().is_terminal() { logs.try_init() } else { logs.json().try_init() };
+    Ok(())
+}
+
+/// The process's metrics; the recorder is installed once.
+pub fn metrics() -> Result<&'static PrometheusHandle, BuildError> {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    if let Some(handle) = HANDLE.get() {
+        return Ok(handle);
+    }
+    let buckets = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0, 3600.0];
+    let installed = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full(SECONDS.to_owned()), &buckets)?
+        .install_recorder();
+    match installed {
+        Ok(handle) => {
+            describe();
+            Ok(HANDLE.get_or_init(|| handle))
+        }
+        // Another thread was first.
+        Err(error) => HANDLE.get().ok_or(error),
+    }
+}
+
+fn describe() {
+    describe_gauge!(SESSIONS, "Sessions open now");
+    describe_counter!(SESSIONS_TOTAL, "Sessions opened");
+    describe_counter!(LOGINS_FAILED, "Logins that failed");
+    describe_counter!(STATEMENTS, "Statements by verdict, code and class");
+    describe_counter!(ROWS, "Rows passed to clients");
+    describe_counter!(BYTES, "Bytes of rows passed to clients");
+    describe_counter!(TRUNCATED, "Results that ended at their cap");
+    describe_histogram!(SECONDS, "How long statements ran");
+    describe_counter!(EXPLAINS, "Estimates asked of the warehouse");
+    describe_counter!(CANCELS, "CancelRequests by whether their key fitted");
+    describe_counter!(RELOADS, "Reloads of rules by outcome");
+    describe_gauge!(GENERATION, "Generation of the rules that are live");
+    describe_counter!(UPSTREAM_FAILED, "Logins that the warehouse refused or did not answer");
+    describe_counter!(AUDIT_FAILED, "Records that could not be written");
+    gauge!(SESSIONS).set(0.0);
+    gauge!(GENERATION).set(1.0);
+    counter!(AUDIT_FAILED).absolute(0);
+}
+
+pub fn session_opened() {
+    gauge!(SESSIONS).increment(1.0);
+    counter!(SESSIONS_TOTAL).increment(1);
+}
+
+pub fn session_closed() {
+    gauge!(SESSIONS).decrement(1.0);
+}
+
+pub fn login_failed() {
+    counter!(LOGINS_FAILED).increment(1);
+}
+
+/// One statement judged; `code` is `None` where it was allowed or the fault is no verdict.
+pub fn statement(verdict: &'static str, code: Option<Code>, class: Class) {
+    let code = code.map_or("none", Code::as_str);
+    counter!(STATEMENTS, "verdict" => verdict, "code" => code, "class" => class.as_str()).increment(1);
+}
+
+pub fn outcome(outcome: &OutcomeRecord) {
+    counter!(ROWS).increment(outcome.rows);
+    counter!(BYTES).increment(outcome.bytes);
+    if outcome.truncated {
+        counter!(TRUNCATED).increment(1);
+    }
+    histogram!(SECONDS).record(std::time::Duration::from_micros(outcome.duration_us).as_secs_f64());
+}
+
+pub fn explained() {
+    counter!(EXPLAINS).increment(1);
+}
+
+pub fn cancelled(fitted: bool) {
+    counter!(CANCELS, "fitted" => if fitted { "yes" } else { "no" }).increment(1);
+}
+
+pub fn reloaded(live: bool, generation: u64) {
+    counter!(RELOADS, "outcome" => if live { "live" } else { "refused" }).increment(1);
+    if live {
+        gauge!(GENERATION).set(generation as f64);
+    }
+}
+
+pub fn upstream_failed() {
+    counter!(UPSTREAM_FAILED).increment(1);
+}
+
+pub fn audit_failed() {
+    counter!(AUDIT_FAILED).increment(1);
+}
