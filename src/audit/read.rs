@@ -62,3 +62,46 @@ pub fn verify_files(files: &[PathBuf], mut verifier: Verifier) -> io::Result<Ver
     }
     Ok(found)
 }
+
+/// The log's files in order; those of a directory that is written to may grow meanwhile.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn files(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    tail::files(dir)
+}
+
+/// Whole lines of the files, one after the other, each with its file and number from 1. A last line
+/// without newline is left out: a writer is at it.
+pub fn lines(files: Vec<PathBuf>) -> impl Iterator<Item = io::Result<(PathBuf, u64, String)>> {
+    files.into_iter().flat_map(|path| {
+        let mut reader = File::open(&path).map(BufReader::new);
+        let mut number = 0_u64;
+        let mut ended = false;
+        std::iter::from_fn(move || {
+            if ended {
+                return None;
+            }
+            let reader = match &mut reader {
+                Ok(reader) => reader,
+                Err(error) => {
+                    ended = true;
+                    return Some(Err(io::Error::new(error.kind(), format!("{}: {error}", path.display()))));
+                }
+            };
+            let mut line = Vec::new();
+            match reader.read_until(b'\n', &mut line) {
+                Ok(_) if line.last() == Some(&b'\n') => {
+                    line.pop();
+                    number = number.saturating_add(1);
+                    Some(Ok((path.clone(), number, String::from_utf8_lossy(&line).into_owned())))
+                }
+                Ok(_) => None,
+                Err(error) => {
+                    ended = true;
+                    Some(Err(error))
+                }
+            }
+        })
+    })
+}

@@ -54,7 +54,7 @@ enum Command {
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ConfigPath {
     /// The configuration.
-    #[arg(long, env = "TOLLGATE_CONFIG", default_value = "tollgate.yaml")]
+    #[arg(long, global = true, env = "TOLLGATE_CONFIG", default_value = "tollgate.yaml")]
     pub config: PathBuf,
 }
 

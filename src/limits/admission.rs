@@ -30,7 +30,7 @@ impl Admission {
             None => Arc::clone(&self.running.entry(principal.to_owned()).or_default()),
         };
         count
-            .try_update(Ordering::AcqRel, Ordering::Acquire, |running| {
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |running| {
                 (running < max.get()).then_some(running + 1)
             })
             .ok()?;

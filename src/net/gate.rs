@@ -120,6 +120,7 @@ impl Driver {
                 self.client.input.advance(frame_bytes);
             }
             Step::Gate(gate) => {
+                let gate = *gate;
                 self.gate = Some(OpenGate {
                     gate,
                     frame_bytes,
@@ -128,7 +129,7 @@ impl Driver {
                     answered: None,
                 });
             }
-            Step::Refuse(refused) => self.refuse(refused, frame_bytes).await,
+            Step::Refuse(refused) => self.refuse(*refused, frame_bytes).await,
             Step::Hold => {
                 if !self.holding {
                     self.holding = true;

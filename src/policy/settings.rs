@@ -83,7 +83,7 @@ pub(super) fn objection(
 
 /// A shorter time than one's limit may be asked for.
 fn timeout(value: &str, obligations: &Obligations) -> Option<String> {
-    let Some(seconds) = obligations.seconds else { return None };
+    let seconds = obligations.seconds?;
     let fits = milliseconds(value).is_some_and(|ms| ms > 0 && ms <= seconds.get().saturating_mul(1000));
     (!fits).then(|| {
         format!("statement_timeout can be set to at most your limit of {seconds} s, and not to none")

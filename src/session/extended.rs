@@ -34,8 +34,11 @@ impl Session {
             Err(step) => return step,
         };
         let text: Arc<str> = text.into();
-        if !name.is_empty() {
-            self.scope.prepare(name, Arc::clone(&text));
+        if !name.is_empty()
+            && let Err(full) = self.scope.prepare(name, Arc::clone(&text))
+        {
+            let refusal = Refusal::fault("54000", format!("tollgate: {full}"));
+            return self.fault(refusal.with_hint("Close those no longer needed"));
         }
         let scope_version = self.scope_version;
         self.statements.keep(name, Prepared { text, statement, types: types.into(), scope_version });
@@ -48,7 +51,7 @@ impl Session {
         let asked = self.asked(Protocol::Extended, text);
         let mut statements = match understand(text, &self.scope, &self.bounds.text) {
             Ok(statements) => statements.into_iter(),
-            Err(fault) => return Err(Step::Refuse(not_understood(text, &fault, asked, false))),
+            Err(fault) => return Err(Step::refuse(not_understood(text, &fault, asked, false))),
         };
         let statement = statements.next();
         if statements.next().is_some() {
@@ -57,7 +60,7 @@ impl Session {
             return Err(self.fault(refusal));
         }
         if let Some(statement) = &statement {
-            self.permit(statement, rules)?;
+            let _permit = self.permit(statement, rules)?;
         }
         Ok(statement)
     }
@@ -74,7 +77,7 @@ impl Session {
                 };
                 let asked = self.asked(Protocol::Extended, &statement.text);
                 let refusal = denial.refusal;
-                Err(Step::Refuse(Refused { refusal, asked, protests: vec![protest], in_query: false }))
+                Err(Step::refuse(Refused { refusal, asked, protests: vec![protest], in_query: false }))
             }
         }
     }
@@ -104,7 +107,7 @@ impl Session {
                 let asked = self.asked(Protocol::Extended, &prepared.text);
                 let kind = GateKind::Bind { portal: portal.to_owned(), statement: name.to_owned() };
                 let statements = vec![Judged { statement: statement.clone(), permit }];
-                return Step::Gate(Gate { kind, statements, asked, estimate: None });
+                return Step::gate(Gate { kind, statements, asked, estimate: None });
             }
         }
         self.bind(portal, prepared, None);
@@ -141,7 +144,7 @@ impl Session {
         if prepared.scope_version != self.scope_version {
             let found = understand(&prepared.text, &self.scope, &self.bounds.text).map_err(|fault| {
                 let asked = self.asked(Protocol::Extended, &prepared.text);
-                Step::Refuse(not_understood(&prepared.text, &fault, asked, false))
+                Step::refuse(not_understood(&prepared.text, &fault, asked, false))
             })?;
             prepared.statement = found.into_iter().next();
             prepared.scope_version = self.scope_version;
@@ -172,7 +175,7 @@ impl Session {
             Ok(permit) => {
                 let asked = self.asked(Protocol::Extended, &statement.text);
                 let kind = GateKind::Execute { portal: name.to_owned() };
-                Step::Gate(Gate { kind, statements: vec![Judged { statement, permit }], asked, estimate })
+                Step::gate(Gate { kind, statements: vec![Judged { statement, permit }], asked, estimate })
             }
             Err(step) => step,
         }
@@ -186,6 +189,6 @@ impl Session {
     /// A fault of the protocol's use, answered in its place as the server would.
     fn fault(&self, refusal: Refusal) -> Step {
         let asked = self.asked(Protocol::Extended, "");
-        Step::Refuse(Refused { refusal, asked, protests: Vec::new(), in_query: false })
+        Step::refuse(Refused { refusal, asked, protests: Vec::new(), in_query: false })
     }
 }

@@ -72,7 +72,7 @@ impl Session {
         let asked = self.asked(Protocol::Simple, text);
         let statements = match understand(text, &self.scope, &self.bounds.text) {
             Ok(statements) => statements,
-            Err(fault) => return Step::Refuse(not_understood(text, &fault, asked, true)),
+            Err(fault) => return Step::refuse(not_understood(text, &fault, asked, true)),
         };
         // The server forgets both at every simple query.
         self.statements.forget("");
@@ -81,8 +81,8 @@ impl Session {
             return self.push_ready(Pending::Query(Run::of(VecDeque::new())));
         }
         match self.decide_all(statements, rules) {
-            Ok(statements) => Step::Gate(Gate { kind: GateKind::Query, statements, asked, estimate: None }),
-            Err((refusal, protests)) => Step::Refuse(Refused { refusal, asked, protests, in_query: true }),
+            Ok(statements) => Step::gate(Gate { kind: GateKind::Query, statements, asked, estimate: None }),
+            Err((refusal, protests)) => Step::refuse(Refused { refusal, asked, protests, in_query: true }),
         }
     }
 
@@ -141,7 +141,7 @@ impl Session {
             reason: "a function call by number cannot be checked".to_owned(),
         };
         let asked = self.asked(Protocol::Simple, "");
-        Step::Refuse(Refused { refusal, asked, protests: vec![protest], in_query: true })
+        Step::refuse(Refused { refusal, asked, protests: vec![protest], in_query: true })
     }
 
     /// Who asked: the end user that the tool claims in this text, or claimed at the start.

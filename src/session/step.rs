@@ -16,9 +16,9 @@ pub enum Step {
     /// It holds no statement and goes on as it is.
     Pass,
     /// Its statements are to be estimated, admitted and recorded first.
-    Gate(Gate),
+    Gate(Box<Gate>),
     /// It does not go on.
-    Refuse(Refused),
+    Refuse(Box<Refused>),
     /// Its meaning hangs on answers still awaited: ask again when they have come.
     Hold,
     /// The server would skip it.
@@ -27,6 +27,16 @@ pub enum Step {
     Terminate,
     /// The connection ends with this error.
     Fatal(Refusal),
+}
+
+impl Step {
+    pub(super) fn gate(gate: Gate) -> Self {
+        Self::Gate(Box::new(gate))
+    }
+
+    pub(super) fn refuse(refused: Refused) -> Self {
+        Self::Refuse(Box::new(refused))
+    }
 }
 
 /// A statement that policy allows.

@@ -68,7 +68,10 @@ fn startup(version: i32, mut body: &[u8]) -> Result<StartupPacket, StartupFault>
     let (major, minor) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
     let mut parameters = Vec::new();
     // Other majors have layouts of their own; they are answered by version alone.
-    while major == 3 {
+    if major != 3 {
+        return Ok(StartupPacket::Startup { major, minor, parameters });
+    }
+    loop {
         let name = text(&mut body)?;
         if name.is_empty() {
             if !body.is_empty() {
