@@ -99,7 +99,7 @@ impl Session {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return Ok(());
         }
-        let Some(running) = self.front_mut() else { return Ok(()) };
+        let Some(running) = self.next_mut() else { return Ok(()) };
         if let Some(killed) = &running.killed {
             return Err(killed.clone());
         }
@@ -108,15 +108,25 @@ impl Session {
         Ok(())
     }
 
-    /// The statement that the upstream works at.
+    /// The statement that the upstream works at, or will as soon as it has dealt with what stands before:
+    /// a server keeps its answers to Parse and Bind back until it is asked for them.
     fn front(&self) -> Option<&Running> {
-        match self.pending.front()? {
+        match self.pending.iter().find(|pending| !pending.is_step())? {
             Pending::Query(run) => run.statements.front(),
             Pending::Execute(running) => Some(running),
             _ => None,
         }
     }
 
+    fn next_mut(&mut self) -> Option<&mut Running> {
+        match self.pending.iter_mut().find(|pending| !pending.is_step())? {
+            Pending::Query(run) => run.statements.front_mut(),
+            Pending::Execute(running) => Some(running),
+            _ => None,
+        }
+    }
+
+    /// The statement whose answer comes now.
     pub(super) fn front_mut(&mut self) -> Option<&mut Running> {
         match self.pending.front_mut()? {
             Pending::Query(run) => run.statements.front_mut(),

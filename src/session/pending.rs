@@ -159,6 +159,19 @@ impl Pending {
         }
     }
 
+    /// A step on the way to an Execute, done in no time.
+    pub fn is_step(&self) -> bool {
+        matches!(
+            self,
+            Self::Parse { .. }
+                | Self::Bind { .. }
+                | Self::Describe
+                | Self::CloseStatement { .. }
+                | Self::ClosePortal { .. }
+                | Self::ExecuteNothing
+        )
+    }
+
     /// Its success or failure changes what later statements mean.
     pub fn unsettles(&self) -> bool {
         match self {

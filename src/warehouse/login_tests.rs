@@ -4,7 +4,7 @@ use super::*;
 use crate::identity::{ScramServer, Verifier};
 
 const OPENED: &[u8] =
-    b"R\0\0\0\x08\0\0\0\0S\0\0\0\x14server_version\08\0K\0\0\0\x0c\0\0\0\x07abcdZ\0\0\0\x05Irest";
+    b"R\0\0\0\x08\0\0\0\0S\0\0\0\x15server_version\08\0K\0\0\0\x0c\0\0\0\x07abcdZ\0\0\0\x05Irest";
 
 async fn run(
     clear: bool,
