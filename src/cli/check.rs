@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{ConfigPath, Format, could_not};
+use super::{ConfigPath, Format};
 use crate::config;
 use crate::net::load;
 use crate::policy::Problem;
@@ -20,8 +20,8 @@ pub(super) struct Arguments {
 /// Every problem of configuration and rules, with what they refer to.
 pub(super) fn run(arguments: &Arguments) -> u8 {
     if let Err(error) = fs::metadata(&arguments.config.config) {
-        eprint!("{}: ", arguments.config.config.display());
-        return could_not(&error);
+        eprintln!("tollgate: {}: {error}", arguments.config.config.display());
+        return super::FAILED;
     }
     let (problems, others) = problems(&arguments.config.config);
     for problem in &problems {
