@@ -66,8 +66,24 @@ pub fn parse(file: &Arc<str>, text: &str) -> Result<Value, Problem> {
             let first = message.lines().next().unwrap_or("not a YAML document").to_owned();
             let shown =
                 text.lines().nth(usize::try_from(line).unwrap_or(1).saturating_sub(1)).unwrap_or_default();
-            Err(Problem { place: place(line), text: shown.trim().to_owned(), message: first, mend: None })
+            Err(Problem {
+                place: place(line),
+                text: without_secret(shown.trim()),
+                message: first,
+                mend: None,
+            })
         }
+    }
+}
+
+/// The line as far as no secret can stand in it.
+fn without_secret(line: &str) -> String {
+    let lower = line.to_ascii_lowercase();
+    let secret =
+        ["password", "verifier", "secret", "scram-"].iter().filter_map(|word| lower.find(word)).min();
+    match secret {
+        Some(at) => format!("{}…", line.get(..at).unwrap_or_default()),
+        None => line.to_owned(),
     }
 }
 

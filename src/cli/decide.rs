@@ -1,7 +1,7 @@
 //! `tollgate decide`: what would become of statements, without running them.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
@@ -9,7 +9,9 @@ use serde::Serialize;
 
 use super::{ConfigPath, Format, could_not};
 use crate::config::{self, Config};
-use crate::policy::{Auth, Decision, Obligations, Principal, PrincipalKind, RuleSet, decide};
+use crate::policy::{
+    Auth, Decision, Obligations, Principal, PrincipalKind, RuleSet, decide, matches, obligations,
+};
 use crate::refusal::{Code, Refusal};
 use crate::sql::{NotUnderstood, Scope, ScopeBounds, Statement, TextBounds, understand};
 
@@ -60,7 +62,7 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
             return super::FAILED;
         }
     };
-    let text = match sql(arguments) {
+    let text = match sql(arguments, config.bounds.statement_bytes_max.get()) {
         Ok(text) => text,
         Err(error) => return could_not(&error),
     };
@@ -78,13 +80,22 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
     u8::from(!allowed)
 }
 
-fn sql(arguments: &Arguments) -> io::Result<String> {
+/// At most one byte more than may be judged: `understand` refuses what is longer.
+fn sql(arguments: &Arguments, bytes_max: usize) -> io::Result<String> {
+    let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
+    let mut text = Vec::new();
     if arguments.file.as_os_str() == "-" {
-        let mut text = String::new();
-        io::stdin().read_to_string(&mut text)?;
-        return Ok(text);
+        io::stdin().lock().take(limit).read_to_end(&mut text)?;
+    } else {
+        File::open(&arguments.file)?.take(limit).read_to_end(&mut text)?;
     }
-    fs::read_to_string(&arguments.file)
+    let long = text.len() > bytes_max;
+    // A character cut at the limit is no fault of the text: its length is.
+    if long {
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    } else {
+        String::from_utf8(text).map_err(io::Error::other)
+    }
 }
 
 /// One statement's verdict; its form is a contract with users.
@@ -149,18 +160,23 @@ fn judge(text: &str, arguments: &Arguments, config: &Config, rules: &RuleSet) ->
         savepoints_max: bounds.portals_max.get(),
     };
     let path = arguments.search_path.as_ref().unwrap_or(&config.session.search_path);
-    let login = config.upstream.logins.last().map(|login| login.user.as_str()).unwrap_or_default();
-    let scope = Scope::new(login, &config.upstream.database, path, scope_bounds);
+    let principal = principal(arguments, rules);
+    let mut logins = config.upstream.logins.iter();
+    let login = logins.find(|login| matches(&login.subject, &principal, rules));
+    let scope =
+        Scope::new(login.map_or("", |login| &login.user), &config.upstream.database, path, scope_bounds);
     let text_bounds =
         TextBounds { bytes_max: bounds.statement_bytes_max.get(), depth_max: bounds.parse_depth_max.get() };
-    let principal = principal(arguments, rules);
+    let limits = obligations(&principal, rules);
     match understand(text, &scope, &text_bounds) {
         Ok(statements) => statements
             .iter()
             .enumerate()
-            .map(|(at, statement)| verdict(at + 1, statement, decide(&principal, &statement.facts, rules)))
+            .map(|(at, statement)| {
+                verdict(at + 1, statement, decide(&principal, &statement.facts, rules), &limits)
+            })
             .collect(),
-        Err(fault) => vec![not_understood(text, &fault)],
+        Err(fault) => vec![not_understood(text, &fault, &limits)],
     }
 }
 
@@ -178,7 +194,7 @@ fn principal(arguments: &Arguments, rules: &RuleSet) -> Principal {
     }
 }
 
-fn verdict(n: usize, statement: &Statement, decision: Decision) -> Verdict {
+fn verdict(n: usize, statement: &Statement, decision: Decision, limits: &Obligations) -> Verdict {
     let facts = &statement.facts;
     let shown = Verdict {
         n,
@@ -198,7 +214,7 @@ fn verdict(n: usize, statement: &Statement, decision: Decision) -> Verdict {
             .map(|change| format!("{}={}", change.setting, change.values.join(",")))
             .collect(),
         egress: facts.egress.iter().map(|egress| egress.place.clone()).collect(),
-        obligations: Limits::default(),
+        obligations: Limits::of(limits),
         sqlstate: None,
         refusal: None,
     };
@@ -206,7 +222,6 @@ fn verdict(n: usize, statement: &Statement, decision: Decision) -> Verdict {
         Decision::Allow(permit) => Verdict {
             rule: permit.rule().map(ToString::to_string),
             reason: permit.reason().to_owned(),
-            obligations: Limits::of(permit.obligations()),
             ..shown
         },
         Decision::Deny(denial) => Verdict {
@@ -221,7 +236,7 @@ fn verdict(n: usize, statement: &Statement, decision: Decision) -> Verdict {
     }
 }
 
-fn not_understood(text: &str, fault: &NotUnderstood) -> Verdict {
+fn not_understood(text: &str, fault: &NotUnderstood, limits: &Obligations) -> Verdict {
     let code = Code::NotUnderstood;
     Verdict {
         n: 1,
@@ -237,7 +252,7 @@ fn not_understood(text: &str, fault: &NotUnderstood) -> Verdict {
         functions: Vec::new(),
         session: Vec::new(),
         egress: Vec::new(),
-        obligations: Limits::default(),
+        obligations: Limits::of(limits),
         sqlstate: Some(code.sqlstate()),
         refusal: Some(Refusal::by(code, format_args!("this statement is not understood: {fault}"))),
     }
@@ -259,5 +274,107 @@ fn print(verdict: &Verdict) {
             let rule = verdict.rule.as_deref().map(|rule| format!(" ({rule})")).unwrap_or_default();
             println!("   {}{rule}", verdict.reason);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn example(name: &str, groups: &[&str], sql: &str) -> Vec<Verdict> {
+        let config = config::load_without_secrets(Path::new("tollgate.yaml")).unwrap();
+        let rules = config::rules::load(&config).unwrap();
+        let arguments = Arguments {
+            config: ConfigPath { config: "tollgate.yaml".into() },
+            principal: name.to_owned(),
+            groups: groups.iter().map(|&group| group.to_owned()).collect(),
+            claims: Vec::new(),
+            search_path: None,
+            catalog: None,
+            format: Format::Json,
+            file: "-".into(),
+        };
+        judge(sql, &arguments, &config, &rules)
+    }
+
+    fn ana(sql: &str) -> Vec<Verdict> {
+        example("ana@opetence.example", &["orders-analysts"], sql)
+    }
+
+    #[test]
+    fn the_keys_stand_in_the_order_of_the_contract() {
+        let judged = ana("INSERT INTO orders.daily SELECT * FROM orders.orders");
+        let line = serde_json::to_string(&judged[0]).unwrap();
+        let keys = [
+            "n",
+            "sql",
+            "verdict",
+            "code",
+            "rule",
+            "reason",
+            "class",
+            "command",
+            "reads",
+            "writes",
+            "functions",
+            "session",
+            "egress",
+            "obligations",
+            "sqlstate",
+        ];
+        let at: Vec<usize> = keys.iter().map(|key| line.find(&format!("\"{key}\":")).unwrap()).collect();
+        assert!(at.is_sorted(), "{line}");
+        assert!(line.contains(r#""code":"official_write","rule":"rules/domains/orders.yaml:"#), "{line}");
+        assert!(line.contains(r#""reads":["orders.orders"],"writes":["orders.daily"]"#), "{line}");
+        assert!(line.ends_with(r#""sqlstate":"42501"}"#), "{line}");
+    }
+
+    #[test]
+    fn statements_of_one_text_are_one_session_judged_singly() {
+        let judged =
+            ana("SET search_path TO orders; DROP TABLE daily; CREATE TABLE sandbox_orders.t (a int)");
+        let verdicts: Vec<&str> = judged.iter().map(|one| one.verdict).collect();
+        assert_eq!(verdicts, ["allow", "deny", "allow"]);
+        assert_eq!(judged[0].session, ["search_path=orders"]);
+        assert_eq!(judged[1].writes, ["orders.daily"]);
+        assert_eq!(judged[1].n, 2);
+    }
+
+    #[test]
+    fn a_text_that_is_not_understood_is_one_denial() {
+        for text in ["SELECT 1; SELEC 2", "SELECT 'open", "\u{0}"] {
+            let judged = ana(text);
+            assert_eq!(judged.len(), 1, "{text}");
+            assert_eq!((judged[0].code, judged[0].class), (Some("not_understood"), "unknown"), "{text}");
+        }
+        assert!(ana(" ;; -- nothing\n").is_empty());
+    }
+
+    #[test]
+    fn the_example_company_reads_everywhere_and_writes_at_home() {
+        for (sql, code) in [
+            ("SELECT * FROM finances.invoices", None),
+            ("CREATE TABLE sandbox_orders.t AS SELECT * FROM users.users", None),
+            ("CREATE TABLE sandbox_users.t (a int)", Some("sandbox_foreign")),
+            ("CREATE TABLE public.t (a int)", Some("unlisted_write")),
+            ("CREATE TEMP TABLE t (a int)", None),
+            ("CREATE TEMP TABLE t (a int); DROP TABLE t", None),
+            ("LOCK TABLE orders.daily", Some("official_write")),
+            ("VACUUM", Some("unlisted_write")),
+            ("GRANT SELECT ON orders.daily TO bob", Some("privilege_change")),
+            ("UNLOAD ('select 1') TO 's3://b/' IAM_ROLE default", Some("egress")),
+            ("SELECT pg_terminate_backend(1)", Some("restricted_function")),
+            ("SET enable_case_sensitive_identifier TO true", Some("session_change")),
+        ] {
+            let judged = ana(sql);
+            assert_eq!(judged.last().unwrap().code, code, "{sql}: {:?}", judged.last());
+        }
+        assert_eq!(example("dbt_prod", &[], "TRUNCATE orders.daily")[0].code, None);
+        assert_eq!(
+            example("redash", &[], "CREATE TABLE sandbox_orders.t (a int)")[0].code,
+            Some("sandbox_foreign")
+        );
     }
 }

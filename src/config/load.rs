@@ -12,7 +12,7 @@ use super::{
     UpstreamLogin, UpstreamTls,
 };
 use crate::document::{self, Fields, Problem, Problems, Value};
-use crate::policy::{Place, parse_subject, size};
+use crate::policy::{Place, Subject, parse_subject, size};
 
 /// How secrets are looked up; an argument, so that tests need no environment.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -129,6 +129,7 @@ impl Reader<'_> {
         let logins: Vec<UpstreamLogin> = match logins {
             Some(value) => {
                 let items = self.problems.items(value, "logins");
+                self.for_everyone(value, items);
                 items.iter().filter_map(|login| self.login(login)).collect()
             }
             None => Vec::new(),
@@ -167,6 +168,17 @@ impl Reader<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// The last login speaks for everyone, so that nobody is let in and then has none.
+    fn for_everyone(&mut self, value: &Value, items: &[Value]) {
+        let last =
+            items.last().map(|login| Fields::of(login, "logins", &mut Problems::default()).take("for"));
+        let text = last.flatten().and_then(|value| Problems::default().text(value, "for"));
+        if text.is_none_or(|text| parse_subject(&text) != Subject::Everyone) {
+            let mend = "end the list with a line `for: everyone`";
+            self.problems.tell_mend(&value.place, "logins", "some principals have no login upstream", mend);
         }
     }
 

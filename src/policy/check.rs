@@ -4,22 +4,81 @@ use std::collections::BTreeMap;
 
 use super::Place;
 use super::rule::{RuleSet, Subject};
+use super::settings::PINNED;
 use crate::document::Problems;
+use crate::sql::{FunctionRisk, risk};
 
 /// Schemas that belong to the server: no domain can own them.
-pub fn is_system(schema: &str) -> bool {
+pub(super) fn is_system(schema: &str) -> bool {
     schema == "information_schema" || schema == "catalog_history" || schema.starts_with("pg_")
 }
 
 /// Tells what is wrong between the files.
-pub fn across(rules: &RuleSet, problems: &mut Problems) {
+pub(super) fn across(rules: &RuleSet, problems: &mut Problems) {
     schemas(rules, problems);
     stewards(rules, problems);
     limits(rules, problems);
+    allowed(rules, problems);
+    subjects(rules, problems);
     let mut names: BTreeMap<&str, &Place> = BTreeMap::new();
     for domain in &rules.domains {
         if let Some(first) = names.insert(&domain.name, &domain.place) {
             problems.tell(&domain.place, domain.name.clone(), format!("this domain stands at {first} too"));
+        }
+    }
+}
+
+/// What no rule can free, and names that could mean anyone's.
+fn allowed(rules: &RuleSet, problems: &mut Problems) {
+    for (name, listed) in &rules.settings_allowed {
+        if PINNED.contains(&name.as_str()) {
+            problems.tell(
+                &listed.place,
+                name.clone(),
+                "this setting is held by the gate and cannot be freed",
+            );
+        }
+    }
+    for (name, listed) in &rules.functions_allowed {
+        if name.rsplit('.').next() == Some("set_config") {
+            problems.tell(&listed.place, name.clone(), "it changes settings where they cannot be followed");
+        } else if !name.contains('.') && risk(name) == FunctionRisk::Unknown {
+            problems.tell_mend(
+                &listed.place,
+                name.clone(),
+                "any schema may hold it",
+                "write `schema.function`",
+            );
+        }
+    }
+    for (name, listed) in &rules.procedures_allowed {
+        if !name.contains('.') {
+            problems.tell_mend(
+                &listed.place,
+                name.clone(),
+                "any schema may hold it",
+                "write `schema.procedure`",
+            );
+        }
+    }
+}
+
+/// A subject that names nobody.
+fn subjects(rules: &RuleSet, problems: &mut Problems) {
+    let limits =
+        rules.limits.iter().filter_map(|limit| Some((&limit.subject, limit.obligations.place.as_ref()?)));
+    let stewards =
+        rules.domains.iter().flat_map(|domain| domain.stewards.iter().map(|(who, place)| (who, place)));
+    let sandboxes = rules.domains.iter().filter_map(|domain| domain.sandbox.as_ref());
+    let members = sandboxes.flat_map(|sandbox| sandbox.members.iter().map(|who| (who, &sandbox.place)));
+    for (subject, place) in limits.chain(stewards).chain(members) {
+        match subject {
+            Subject::Everyone => {}
+            Subject::Group(name) | Subject::Name(name) => {
+                if name.trim().is_empty() {
+                    problems.tell(place, name.clone(), "nobody is named here");
+                }
+            }
         }
     }
 }

@@ -69,16 +69,19 @@ impl Case<'_> {
     fn by_class(&self) -> Option<Objection> {
         match self.facts.class {
             Class::Unknown => Some(explain::not_understood("its kind is not known")),
-            Class::Dcl => Some(explain::privilege(&self.facts.command, self.rules)),
+            Class::Dcl => Some(explain::privilege(&self.facts.command)),
             Class::Call => self.call(),
-            Class::Read
-            | Class::Transaction
-            | Class::Session
-            | Class::Maintenance
-            | Class::Write
-            | Class::Ddl
-            | Class::Egress => None,
+            Class::Maintenance | Class::Write | Class::Ddl => self.unaimed(),
+            Class::Read | Class::Transaction | Class::Session | Class::Egress => None,
         }
+    }
+
+    /// A change that names nothing (VACUUM alone) reaches everything.
+    fn unaimed(&self) -> Option<Objection> {
+        let facts = self.facts;
+        let aimed =
+            !facts.targets().is_empty() || !facts.drops_temp.is_empty() || !facts.functions.is_empty();
+        (!aimed).then(|| explain::unaimed(&facts.command))
     }
 
     /// A procedure's body is not seen: it runs by name alone.
@@ -88,18 +91,18 @@ impl Case<'_> {
         let allowed = |name: &String| {
             self.rules.procedures_allowed.contains_key(name) || risk(name) == FunctionRisk::Harmless
         };
-        (!named || !names.all(allowed)).then(|| explain::call(self.facts, self.rules))
+        (!named || !names.all(allowed)).then(|| explain::call(self.facts))
     }
 
     fn egress(&self) -> Option<Objection> {
         let leaves = self.facts.class == Class::Egress || !self.facts.egress.is_empty();
-        leaves.then(|| explain::egress(self.facts, self.rules))
+        leaves.then(|| explain::egress(self.facts))
     }
 
     fn functions(&self) -> Option<Objection> {
         self.facts.functions.iter().find_map(|name| {
-            if let Some(listed) = self.rules.functions_denied.get(name) {
-                return Some(explain::function(name, "the rules deny it", Some(listed.place.clone())));
+            if let Some(place) = self.denied(name) {
+                return Some(explain::function(name, "the rules deny it", Some(place)));
             }
             if self.rules.functions_allowed.contains_key(name)
                 || (self.facts.class == Class::Call && self.rules.procedures_allowed.contains_key(name))
@@ -114,14 +117,24 @@ impl Case<'_> {
         })
     }
 
+    /// A name without schema, in the rules or in the call, may mean any schema's.
+    fn denied(&self, name: &str) -> Option<Place> {
+        let (schema, bare) = schema_and_name(name);
+        let means = |listed: &str| {
+            let (listed_schema, listed_bare) = schema_and_name(listed);
+            listed_bare == bare && (schema.is_none() || listed_schema.is_none() || schema == listed_schema)
+        };
+        let mut denied = self.rules.functions_denied.iter();
+        denied.find(|(listed, _)| means(listed)).map(|(_, listed)| listed.place.clone())
+    }
+
     fn session(&self, obligations: &Obligations) -> Option<Objection> {
         let objects = |change| objection(change, self.principal, self.rules, obligations);
-        self.facts.session.iter().find_map(objects).map(explain::session)
+        self.facts.session.iter().find_map(objects).map(|objection| explain::session(&objection))
     }
 
     fn targets(&self) -> Option<Objection> {
-        let locks = self.facts.locks.iter().filter(|_| self.facts.command == "LOCK");
-        self.facts.targets().into_iter().chain(locks).find_map(|target| self.target(target))
+        self.facts.targets().into_iter().chain(&self.facts.locks).find_map(|target| self.target(target))
     }
 
     /// Whether the principal may change this relation.
@@ -193,6 +206,10 @@ impl Case<'_> {
             None => (Some(self.rules.posture_place.clone()), "reads are allowed".to_owned()),
         }
     }
+}
+
+fn schema_and_name(name: &str) -> (Option<&str>, &str) {
+    name.rsplit_once('.').map_or((None, name), |(schema, bare)| (Some(schema), bare))
 }
 
 fn official_place<'a>(domain: &'a Domain, schema: &str) -> Option<&'a Place> {

@@ -2,6 +2,7 @@
 
 use super::decide::Objection;
 use super::rule::{Domain, RuleSet};
+use super::settings::Fixed;
 use super::subject::is_member;
 use super::{Place, Principal};
 use crate::refusal::Code;
@@ -12,7 +13,6 @@ fn deed(facts: &Facts, target: &Relation) -> String {
     let link = match facts.command.as_str() {
         "INSERT" | "MERGE" => "INTO ",
         "DELETE" => "FROM ",
-        "SELECT INTO" | "COPY" | "UPDATE" | "TRUNCATE" => "",
         _ => "",
     };
     let command = &facts.command;
@@ -61,23 +61,25 @@ pub(super) fn not_understood(why: &str) -> Objection {
     }
 }
 
-pub(super) fn privilege(command: &str, rules: &RuleSet) -> Objection {
-    let ticket = rules.domains.iter().find_map(|domain| domain.ticket.as_deref());
+pub(super) fn unaimed(command: &str) -> Objection {
+    Objection {
+        code: Code::UnlistedWrite,
+        rule: None,
+        reason: format!("{command} without a table's name reaches every schema, which is not allowed"),
+        hint: format!("Name the tables of your own sandbox: {command} schema.table"),
+    }
+}
+
+pub(super) fn privilege(command: &str) -> Objection {
     Objection {
         code: Code::PrivilegeChange,
         rule: None,
         reason: format!("changing privileges, roles or identity is not allowed ({command})"),
-        hint: match ticket {
-            Some(ticket) => {
-                format!("Rights are kept in the rule files; ask for a change there, for example {ticket}")
-            }
-            None => "Rights are kept in the rule files; ask the data team for a change there".to_owned(),
-        },
+        hint: "Rights are kept in the rule files; ask the data team for a change there".to_owned(),
     }
 }
 
-pub(super) fn call(facts: &Facts, rules: &RuleSet) -> Objection {
-    let _ = rules;
+pub(super) fn call(facts: &Facts) -> Objection {
     let names: Vec<&str> = facts.functions.iter().map(String::as_str).collect();
     Objection {
         code: Code::RestrictedFunction,
@@ -88,8 +90,7 @@ pub(super) fn call(facts: &Facts, rules: &RuleSet) -> Objection {
     }
 }
 
-pub(super) fn egress(facts: &Facts, rules: &RuleSet) -> Objection {
-    let _ = rules;
+pub(super) fn egress(facts: &Facts) -> Objection {
     let place = facts.egress.first().map(|egress| egress.place.as_str()).unwrap_or_default();
     Objection {
         code: Code::Egress,
@@ -111,12 +112,12 @@ pub(super) fn function(name: &str, why: &str, rule: Option<Place>) -> Objection 
     }
 }
 
-pub(super) fn session(why: String) -> Objection {
+pub(super) fn session(fixed: &Fixed) -> Objection {
     Objection {
         code: Code::SessionChange,
         rule: None,
-        reason: format!("this change of the session is not allowed: {why}"),
-        hint: "The data team can allow a setting by name: `session: { allow: […] }`".to_owned(),
+        reason: format!("this change of the session is not allowed: {}", fixed.why),
+        hint: fixed.hint.to_owned(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Rule files to a [`RuleSet`], checked whole: every problem of every file is told.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 
 use super::rule::{
@@ -19,7 +19,8 @@ pub struct RuleFile {
     pub text: String,
 }
 
-/// Reads the company's file and the domains'. The company's is the one named `company.yaml`.
+/// Reads the company's file and the domains'. The company's is the one named `company.yaml` outside of
+/// the folder `domains`, which others own.
 pub fn parse(files: &[RuleFile]) -> Result<RuleSet, Vec<Problem>> {
     let mut problems = Problems::default();
     let mut rules = RuleSet::empty(Place { file: "company.yaml".into(), line: 1 });
@@ -28,12 +29,12 @@ pub fn parse(files: &[RuleFile]) -> Result<RuleSet, Vec<Problem>> {
         let value = match document::parse(&file.path, &file.text) {
             Ok(value) => value,
             Err(problem) => {
-                company_seen |= stem(&file.path) == "company";
+                company_seen |= is_company(&file.path);
                 problems.0.push(problem);
                 continue;
             }
         };
-        if stem(&file.path) == "company" {
+        if is_company(&file.path) {
             company_seen = true;
             company(&value, &mut rules, &mut problems);
         } else if let Some(domain) = domain(&value, stem(&file.path), &mut problems) {
@@ -45,6 +46,10 @@ pub fn parse(files: &[RuleFile]) -> Result<RuleSet, Vec<Problem>> {
     }
     super::check::across(&rules, &mut problems);
     if problems.0.is_empty() { Ok(rules) } else { Err(problems.0) }
+}
+
+fn is_company(path: &str) -> bool {
+    stem(path) == "company" && path.rsplit('/').nth(1) != Some("domains")
 }
 
 fn stem(path: &str) -> &str {
@@ -171,11 +176,11 @@ fn account_of(name: &str, place: &Place, value: &Value, problems: &mut Problems)
 
 fn secret_ref(value: &Value, problems: &mut Problems) -> Option<SecretRef> {
     let text = problems.text(value, "verifier")?;
-    if let Some(name) = text.strip_prefix("env:") {
+    if let Some(name) = text.strip_prefix("env:").filter(|name| !name.is_empty()) {
         Some(SecretRef::Env(name.to_owned()))
-    } else if let Some(path) = text.strip_prefix("file:") {
+    } else if let Some(path) = text.strip_prefix("file:").filter(|path| !path.is_empty()) {
         Some(SecretRef::File(path.to_owned()))
-    } else if text.starts_with("SCRAM-SHA-256$") {
+    } else if is_verifier(&text) {
         Some(SecretRef::Verifier(text))
     } else {
         // Whatever stands here may be a password: it is not shown.
@@ -183,6 +188,20 @@ fn secret_ref(value: &Value, problems: &mut Problems) -> Option<SecretRef> {
         problems.tell_mend(&value.place, "verifier", "no reference and no SCRAM verifier", mend);
         None
     }
+}
+
+/// `SCRAM-SHA-256$ITERATIONS:SALT$STORED:SERVER` (PostgreSQL, `pg_authid`).
+fn is_verifier(text: &str) -> bool {
+    let base64 = |part: &str| {
+        part.len() >= 4 && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
+    };
+    let parts = text.strip_prefix("SCRAM-SHA-256$").and_then(|rest| {
+        let (first, second) = rest.split_once('$')?;
+        Some((first.split_once(':')?, second.split_once(':')?))
+    });
+    parts.is_some_and(|((iterations, salt), (stored, server))| {
+        iterations.parse::<NonZeroU32>().is_ok() && [salt, stored, server].into_iter().all(base64)
+    })
 }
 
 fn token_of(value: &Value, problems: &mut Problems) -> Option<TokenRule> {

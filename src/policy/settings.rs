@@ -1,7 +1,7 @@
 //! Which session settings may be changed, and to what.
 
 use super::rule::{EndUserSource, RuleSet};
-use super::{Obligations, Principal};
+use super::{Obligations, Principal, PrincipalKind};
 use crate::sql::SessionChange;
 
 /// Settings that BI tools and drivers change and that neither names, costs nor rights hang on.
@@ -44,19 +44,55 @@ const FREE: [&str; 36] = [
     "ssl_renegotiation_limit",
 ];
 
-/// Why a change is not allowed, in words; `None` where it is.
+/// Settings on which the meaning of names and texts hangs: no rule frees them.
+pub(super) const PINNED: [&str; 8] = [
+    "client_encoding",
+    "database",
+    "enable_case_sensitive_identifier",
+    "names",
+    "role",
+    "session_authorization",
+    "standard_conforming_strings",
+    "statement_timeout",
+];
+
+/// Why a setting stays as it is, and what to do about it.
+pub(super) struct Fixed {
+    pub why: String,
+    pub hint: &'static str,
+}
+
+const LEAVE: &str = "Leave this setting out: Tollgate holds it for every session";
+const ALLOW: &str = "The data team can allow a setting by name: `session: { allow: […] }`";
+
+/// Why a change is not allowed; `None` where it is.
 pub(super) fn objection(
     change: &SessionChange,
     principal: &Principal,
     rules: &RuleSet,
     obligations: &Obligations,
-) -> Option<String> {
+) -> Option<Fixed> {
     let setting = change.setting.as_str();
-    let value = change.values.first().map(String::as_str);
-    if rules.settings_allowed.contains_key(setting) {
+    if !PINNED.contains(&setting) && rules.settings_allowed.contains_key(setting) {
         return None;
     }
-    match (setting, value) {
+    let why = refused(setting, change, principal, rules, obligations)?;
+    let hint = match setting {
+        "statement_timeout" => "Set a shorter time, or leave the setting out",
+        _ if PINNED.contains(&setting) || setting.starts_with("app_context.") => LEAVE,
+        _ => ALLOW,
+    };
+    Some(Fixed { why, hint })
+}
+
+fn refused(
+    setting: &str,
+    change: &SessionChange,
+    principal: &Principal,
+    rules: &RuleSet,
+    obligations: &Obligations,
+) -> Option<String> {
+    match (setting, change.values.first().map(String::as_str)) {
         // Back to what Tollgate pinned.
         ("client_encoding" | "names" | "standard_conforming_strings" | "statement_timeout", None) => None,
         ("client_encoding" | "names", Some(value)) => {
@@ -70,10 +106,9 @@ pub(super) fn objection(
         }
         ("statement_timeout", Some(value)) => timeout(value, obligations),
         _ if setting.starts_with("app_context.") => {
-            let tells = rules
-                .accounts
-                .get(&principal.name)
-                .is_some_and(|account| account.end_user == Some(EndUserSource::InitialSql));
+            let account = rules.accounts.get(&principal.name);
+            let tells = principal.kind == PrincipalKind::Service
+                && account.is_some_and(|account| account.end_user == Some(EndUserSource::InitialSql));
             (!tells).then(|| "the end user is told by accounts with `end_user: initial_sql` alone".to_owned())
         }
         _ if FREE.contains(&setting) => None,
