@@ -51,6 +51,8 @@ pub enum End {
 pub(super) struct OpenGate {
     pub gate: Gate,
     pub frame_bytes: usize,
+    /// Whether what is written was looked up.
+    pub inspected: bool,
     /// One for each statement looked at so far.
     pub estimates: Vec<Option<f64>>,
     /// An EXPLAIN is on its way.

@@ -7,6 +7,7 @@ use std::time::Instant;
 use bytes::Buf;
 
 use super::driver::{BACKLOG_BYTES, Driver, End, OpenGate, Rest};
+use super::inspect;
 use super::relay::too_large;
 use super::upstream::{Approved, Plain};
 use crate::audit::record::StatementRecord;
@@ -124,6 +125,7 @@ impl Driver {
                 self.gate = Some(OpenGate {
                     gate,
                     frame_bytes,
+                    inspected: false,
                     estimates: Vec::new(),
                     awaiting: false,
                     answered: None,
@@ -172,6 +174,19 @@ impl Driver {
             }
         }
         if open.awaiting {
+            self.gate = Some(open);
+            return Ok(false);
+        }
+        if !std::mem::replace(&mut open.inspected, true)
+            && let Some(question) = inspect::question(&open.gate)
+        {
+            if let Some((at, refusal)) = inspect::hidden(&open.gate) {
+                self.refuse_gate(open, at, refusal).await;
+                return Ok(true);
+            }
+            let session = &mut self.session;
+            self.upstream.say(|out| session.ask_inspection(&open.gate, &question, out));
+            open.awaiting = true;
             self.gate = Some(open);
             return Ok(false);
         }
@@ -225,6 +240,11 @@ impl Driver {
                 self.client.output.extend_from_slice(&error);
                 reply::ready(&mut self.client.output, self.session.status().byte());
                 self.client.input.advance(open.frame_bytes);
+            }
+            Estimate::View(None) => return Weighed::Light,
+            Estimate::View(Some(view)) => {
+                let open = std::mem::replace(open, OpenGate::closed());
+                self.refuse_gate(open, at, inspect::through_view(&view)).await;
             }
             Estimate::Skipped => self.client.input.advance(open.frame_bytes),
         }
@@ -463,7 +483,14 @@ impl OpenGate {
     fn closed() -> Self {
         let asked = Asked { protocol: crate::audit::record::Protocol::Simple, end_user: None };
         let gate = Gate { kind: GateKind::Query, statements: Vec::new(), asked, estimate: None };
-        Self { gate, frame_bytes: 0, estimates: Vec::new(), awaiting: false, answered: None }
+        Self {
+            gate,
+            frame_bytes: 0,
+            inspected: false,
+            estimates: Vec::new(),
+            awaiting: false,
+            answered: None,
+        }
     }
 }
 

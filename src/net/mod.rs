@@ -5,6 +5,7 @@ mod channel;
 mod driver;
 mod gate;
 mod greet;
+mod inspect;
 mod listen;
 mod login;
 mod relay;

@@ -73,7 +73,10 @@ impl Session {
             b'D' => {
                 if let Some(plan) = self.plan_mut() {
                     plan.lines += 1;
-                    plan.cost = plan_cost(body);
+                    match plan.inspects {
+                        true => plan.view = Some(first_column(body)),
+                        false => plan.cost = plan_cost(body),
+                    }
                 }
                 Ok(Relay::Drop)
             }
@@ -148,7 +151,7 @@ impl Session {
         if let Some(Pending::Estimate { closes, plan }) = self.pending.front_mut() {
             *closes += u8::from(tag == b'3');
             if *closes == 2 {
-                let estimate = Estimate::Cost(plan.cost);
+                let estimate = plan.estimate();
                 self.pending.pop_front();
                 self.effects.push_back(Effect::Estimated(estimate));
             }
@@ -403,10 +406,10 @@ impl Session {
         if !pending.until_ready() {
             return None;
         }
-        if let Pending::EstimateQuery(plan) = pending {
-            let estimate = match plan.failed {
+        if let Pending::EstimateQuery(mut plan) = pending {
+            let estimate = match plan.failed.take() {
                 Some(body) => Estimate::Failed(body),
-                None => Estimate::Cost(plan.cost),
+                None => plan.estimate(),
             };
             self.status = status;
             self.effects.push_back(Effect::Estimated(estimate));
@@ -445,6 +448,11 @@ impl Session {
             }
         }
     }
+}
+
+/// The text of a DataRow's only column.
+fn first_column(row: &[u8]) -> String {
+    String::from_utf8_lossy(row.get(6..).unwrap_or_default()).into_owned()
 }
 
 fn over(running: &Running, code: Code, max: Option<u64>, what: &str) -> Refusal {

@@ -103,7 +103,8 @@ impl Session {
                 Ok(permit) => permit,
                 Err(step) => return step,
             };
-            if permit.obligations().cost.is_some() && statement.facts.estimable {
+            let weighed = permit.obligations().cost.is_some() && statement.facts.estimable;
+            if weighed || statement.facts.writes.iter().any(|written| !written.is_temp()) {
                 let asked = self.asked(Protocol::Extended, &prepared.text);
                 let kind = GateKind::Bind { portal: portal.to_owned(), statement: name.to_owned() };
                 let statements = vec![Judged { statement: statement.clone(), permit }];

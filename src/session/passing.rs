@@ -67,21 +67,43 @@ impl Session {
         let shift = offset(text, subject) - EXPLAIN.len() as i64;
         let plan = Plan { shift, ..Plan::default() };
         match &gate.kind {
-            GateKind::Query | GateKind::Execute { .. } => {
-                reply::query(out, &explain);
-                self.pending.push_back(Pending::EstimateQuery(plan));
-            }
+            GateKind::Query | GateKind::Execute { .. } => self.ask_query(&explain, plan, out),
             GateKind::Bind { statement, .. } => {
                 let types = self.parameter_types(statement);
-                reply::parse(out, OWN, &explain, &types);
-                reply::bind(out, OWN, OWN, parameters);
-                reply::execute(out, OWN);
-                reply::close(out, b'P', OWN);
-                reply::close(out, b'S', OWN);
-                reply::flush(out);
-                self.pending.push_back(Pending::Estimate { plan, closes: 0 });
+                self.ask_extended(&explain, &types, parameters, plan, out);
             }
         }
+    }
+
+    /// Asks the upstream whether anything that the gate's statements write is no table.
+    pub fn ask_inspection(&mut self, gate: &Gate, question: &str, out: &mut BytesMut) {
+        let plan = Plan { inspects: true, ..Plan::default() };
+        match &gate.kind {
+            GateKind::Query | GateKind::Execute { .. } => self.ask_query(question, plan, out),
+            GateKind::Bind { .. } => self.ask_extended(question, &[0; 2], &[0; 4], plan, out),
+        }
+    }
+
+    fn ask_query(&mut self, question: &str, plan: Plan, out: &mut BytesMut) {
+        reply::query(out, question);
+        self.pending.push_back(Pending::EstimateQuery(plan));
+    }
+
+    fn ask_extended(
+        &mut self,
+        question: &str,
+        types: &[u8],
+        parameters: &[u8],
+        plan: Plan,
+        out: &mut BytesMut,
+    ) {
+        reply::parse(out, OWN, question, types);
+        reply::bind(out, OWN, OWN, parameters);
+        reply::execute(out, OWN);
+        reply::close(out, b'P', OWN);
+        reply::close(out, b'S', OWN);
+        reply::flush(out);
+        self.pending.push_back(Pending::Estimate { plan, closes: 0 });
     }
 
     /// When the statement that runs now is out of time.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::meter::Meter;
+use super::step::Estimate;
 use crate::policy::Obligations;
 use crate::refusal::{Code, Refusal};
 use crate::sql::Facts;
@@ -132,10 +133,21 @@ pub(super) enum Pending {
 pub(super) struct Plan {
     pub cost: Option<f64>,
     pub failed: Option<bytes::Bytes>,
+    /// The first row where relations are looked up rather than a plan.
+    pub view: Option<String>,
+    /// Whether relations are looked up.
+    pub inspects: bool,
     /// Lines seen.
     pub lines: u64,
     /// Characters to add to an error's position so that it counts in the client's text.
     pub shift: i64,
+}
+
+impl Plan {
+    /// What it told, once it is complete.
+    pub fn estimate(&mut self) -> Estimate {
+        if self.inspects { Estimate::View(self.view.take()) } else { Estimate::Cost(self.cost) }
+    }
 }
 
 impl Pending {

@@ -102,6 +102,8 @@ pub struct Refused {
 pub enum Estimate {
     /// In the planner's units; `None` where the plan shows no cost.
     Cost(Option<f64>),
+    /// A relation that is written and is no table.
+    View(Option<String>),
     /// The server refused: the body of its ErrorResponse, which is the statement's own.
     Failed(Bytes),
     /// An earlier error in the pipeline makes the server skip it, and what it was asked for.

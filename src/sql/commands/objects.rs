@@ -234,6 +234,10 @@ fn behind(word: &str, tokens: &[Token]) -> Vec<Vec<String>> {
 
 pub(super) fn definition(tokens: &[Token], facts: &mut Facts, context: &Context<'_>) {
     let mut listed: BTreeSet<String> = behind("constraint", tokens).into_iter().flatten().collect();
+    // A foreign key holds its table's rows in place for everyone.
+    for name in behind("references", tokens) {
+        facts.locks.extend(resolve(&name, context.scope));
+    }
     for name in behind("references", tokens).into_iter().chain(behind("like", tokens)) {
         doubt_name(&name, facts);
         listed.extend(name.last().cloned());
