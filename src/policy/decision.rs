@@ -55,7 +55,7 @@ pub struct Obligations {
     pub place: Option<Place>,
 }
 
-/// Proof that policy allowed a statement: only [`super::decide`] makes one.
+/// Proof that policy allowed a statement: only [`super::decide()`] makes one.
 #[derive(Debug, Clone)]
 #[must_use = "a permit that is dropped forwards nothing"]
 pub struct Permit {

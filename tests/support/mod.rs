@@ -1,5 +1,6 @@
 //! A real PostgreSQL and a real gate in front of it, for tests.
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
