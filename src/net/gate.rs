@@ -1,171 +1,26 @@
-//! Client to upstream: each frame judged, and those with statements through estimate, admission and
-//! record before they go on.
+//! Frames with statements: inspected, estimated, admitted and recorded before they go on.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Buf;
 
-use super::driver::{BACKLOG_BYTES, Driver, End, OpenGate, Rest};
+use super::driver::{Driver, End, OpenGate};
 use super::inspect;
-use super::relay::too_large;
 use super::upstream::{Approved, Plain};
 use crate::audit::record::StatementRecord;
 use crate::audit::{Event, Recorded};
 use crate::policy::{Obligations, Permit};
 use crate::refusal::{Code, Refusal};
-use crate::session::{Asked, Estimate, Gate, GateKind, Judged, Passage, Protest, Refused, Step};
+use crate::session::{Asked, Estimate, Gate, GateKind, Judged, Passage, Protest, Refused};
 use crate::sql::fingerprint;
 use crate::wire::message::decode;
 use crate::wire::reply::{self, Severity};
-use crate::wire::{Frontend, Header, MessageFault, header};
+use crate::wire::{Frontend, Header};
 
 impl Driver {
-    /// Every frame at hand, until one has to wait.
-    pub(super) async fn pump_client(&mut self) -> Result<(), End> {
-        loop {
-            if self.gate.is_some() {
-                if !self.advance_gate().await? {
-                    return Ok(());
-                }
-                continue;
-            }
-            if self.upstream.backlog_bytes() >= BACKLOG_BYTES
-                || self.client.output.len() >= BACKLOG_BYTES
-                || self.client.input.is_empty()
-            {
-                return Ok(());
-            }
-            if self.client_rest.0 > 0 {
-                self.pass_rest();
-                continue;
-            }
-            if !self.client_frame().await? {
-                return Ok(());
-            }
-        }
-    }
-
-    /// More of a frame whose header was seen.
-    fn pass_rest(&mut self) {
-        let (left, rest) = self.client_rest;
-        let part = left.min(self.client.input.len());
-        if rest == Rest::Pass
-            && let Some(bytes) = self.client.input.get(..part)
-        {
-            self.upstream.relay_rest(bytes);
-        }
-        self.client.input.advance(part);
-        self.client_rest.0 = left - part;
-    }
-
-    /// The next frame; false where it has to wait.
-    async fn client_frame(&mut self) -> Result<bool, End> {
-        let head = match header(&self.client.input) {
-            Ok(Some(head)) => head,
-            Ok(None) => return Ok(false),
-            Err(fault) => return Err(End::Fatal(Refusal::fault("08P01", fault.to_string()))),
-        };
-        if head.tag == b'd' {
-            return Ok(self.copy_data(head));
-        }
-        let max = self.bytes_max(head.tag);
-        if head.within(max).is_err() {
-            let refusal = too_large(head.body_bytes, max);
-            let asked = self.session.asked_for_fault();
-            let in_query = head.tag == b'Q';
-            self.client_rest = (head.frame_bytes(), Rest::Drop);
-            let refused = Refused { refusal, asked, protests: Vec::new(), in_query };
-            self.refuse(refused, 0).await;
-            return Ok(true);
-        }
-        if self.client.input.len() < head.frame_bytes() {
-            return Ok(false);
-        }
-        self.whole_frame(head).await
-    }
-
-    fn bytes_max(&self, tag: u8) -> usize {
-        match tag {
-            b'Q' | b'P' => self.shared.config.bounds.statement_bytes_max.get(),
-            _ => self.shared.config.bounds.message_bytes_max.get(),
-        }
-    }
-
-    /// CopyData goes on as it comes; its size is nobody's business.
-    fn copy_data(&mut self, head: Header) -> bool {
-        let rest = match self.session.judge(Frontend::CopyData, &self.live.rules, 0) {
-            Step::Pass => Rest::Pass,
-            Step::Hold => return false,
-            _ => Rest::Drop,
-        };
-        self.client_rest = (head.frame_bytes(), rest);
-        true
-    }
-
-    async fn whole_frame(&mut self, head: Header) -> Result<bool, End> {
-        let frame_bytes = head.frame_bytes();
-        if !matches!(head.tag, b'S' | b'H' | b'c' | b'f' | b'D' | b'C') {
-            self.live = self.shared.live();
-        }
-        let Some(frame) = self.client.input.get(..frame_bytes) else { return Ok(false) };
-        let body = frame.get(Header::BYTES..).unwrap_or_default();
-        let step = match decode(head.tag, body) {
-            Ok(message) => self.session.judge(message, &self.live.rules, super::shared::unix_now()),
-            Err(fault) => return self.bad_message(head, fault).await,
-        };
-        match step {
-            Step::Pass => {
-                let plain = Plain::new(frame).unwrap_or_else(|| Plain::empty(frame));
-                self.upstream.relay(plain);
-                self.client.input.advance(frame_bytes);
-            }
-            Step::Gate(gate) => {
-                let gate = *gate;
-                self.gate = Some(OpenGate {
-                    gate,
-                    frame_bytes,
-                    inspected: false,
-                    estimates: Vec::new(),
-                    awaiting: false,
-                    answered: None,
-                });
-            }
-            Step::Refuse(refused) => self.refuse(*refused, frame_bytes).await,
-            Step::Hold => {
-                if !self.holding {
-                    self.holding = true;
-                    self.upstream.flush_answers();
-                }
-                return Ok(false);
-            }
-            Step::Skip => self.client.input.advance(frame_bytes),
-            Step::Terminate => return Err(End::Terminated),
-            Step::Fatal(refusal) => return Err(End::Fatal(refusal)),
-        }
-        Ok(true)
-    }
-
-    async fn bad_message(&mut self, head: Header, fault: MessageFault) -> Result<bool, End> {
-        let sqlstate = match fault {
-            MessageFault::Encoding => "22021",
-            MessageFault::Layout => "08P01",
-            MessageFault::UnknownTag(_) => {
-                return Err(End::Fatal(Refusal::fault("08P01", fault.to_string())));
-            }
-        };
-        if !matches!(head.tag, b'Q' | b'P' | b'B' | b'E' | b'D' | b'C') {
-            return Err(End::Fatal(Refusal::fault(sqlstate, fault.to_string())));
-        }
-        let asked = self.session.asked_for_fault();
-        let refusal = Refusal::fault(sqlstate, fault.to_string());
-        let refused = Refused { refusal, asked, protests: Vec::new(), in_query: head.tag == b'Q' };
-        self.refuse(refused, head.frame_bytes()).await;
-        Ok(true)
-    }
-
     /// One step of the frame at the gate; false where an estimate is awaited.
-    async fn advance_gate(&mut self) -> Result<bool, End> {
+    pub(super) async fn advance_gate(&mut self) -> Result<bool, End> {
         let Some(mut open) = self.gate.take() else { return Ok(true) };
         if let Some(answer) = open.answered.take() {
             match self.weigh(&mut open, answer).await {
@@ -424,7 +279,7 @@ impl Driver {
     }
 
     /// Records a refusal and tells the client in its place; `frame_bytes` of the input are done with.
-    async fn refuse(&mut self, refused: Refused, frame_bytes: usize) {
+    pub(super) async fn refuse(&mut self, refused: Refused, frame_bytes: usize) {
         let Refused { mut refusal, asked, protests, in_query } = refused;
         let mut first = None;
         for protest in protests {

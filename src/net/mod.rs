@@ -3,6 +3,7 @@
 mod cancel;
 mod channel;
 mod driver;
+mod frames;
 mod gate;
 mod greet;
 mod inspect;

@@ -1,11 +1,9 @@
 //! The upstream's answers: matched to what was passed on, metered, and where needed replaced.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
-use super::errors::{ends_session, shifted, sqlstate};
 use super::meter::{Counted, retag};
 use super::pending::{Pending, Plan, Run, changes_scope};
 use super::step::{Effect, Estimate, Relay};
@@ -266,7 +264,7 @@ impl Session {
         }
     }
 
-    fn outcome(&mut self, running: &Running, sqlstate: &str, now: Instant) {
+    pub(super) fn outcome(&mut self, running: &Running, sqlstate: &str, now: Instant) {
         let duration = now.saturating_duration_since(running.started);
         self.effects.push_back(Effect::Outcome(OutcomeRecord {
             session: self.identity.session,
@@ -277,127 +275,6 @@ impl Session {
             sqlstate: sqlstate.to_owned(),
             truncated: running.meter.truncated,
         }));
-    }
-
-    /// ErrorResponse.
-    fn failed(&mut self, body: &[u8], now: Instant) -> Relay {
-        if ends_session(body) {
-            self.end(&sqlstate(body), now);
-            return Relay::Pass;
-        }
-        match self.pending.front_mut() {
-            None => Relay::Pass,
-            Some(Pending::Query(run)) => {
-                let rest = std::mem::take(&mut run.statements);
-                self.query_failed(&rest, body, now)
-            }
-            Some(Pending::RefusedQuery(refusal)) => {
-                let told = told(refusal);
-                self.scope_abort();
-                told
-            }
-            Some(Pending::FailBlock) => {
-                self.scope_abort();
-                Relay::Drop
-            }
-            Some(Pending::EstimateQuery(plan)) => {
-                plan.failed = Some(shifted(body, plan.shift));
-                Relay::Drop
-            }
-            Some(Pending::Sync) => {
-                self.scope_abort();
-                Relay::Pass
-            }
-            Some(_) => self.pipeline_failed(body, now),
-        }
-    }
-
-    fn query_failed(&mut self, rest: &VecDeque<Running>, body: &[u8], now: Instant) -> Relay {
-        let code = sqlstate(body);
-        let mut relay = Relay::Pass;
-        for (at, running) in rest.iter().enumerate() {
-            let cut = at == 0 && running.cut && code == "57014";
-            if cut {
-                relay = Relay::Replace(truncated(running, "SELECT 0"));
-            } else if at == 0
-                && let Some(refusal) = &running.killed
-            {
-                relay = told(refusal);
-            }
-            let shown = match &running.killed {
-                _ if cut => "00000",
-                Some(refusal) => refusal.sqlstate,
-                None => code.as_str(),
-            };
-            self.outcome(running, shown, now);
-        }
-        self.scope_abort();
-        relay
-    }
-
-    /// The front of a pipeline failed: the server skips what follows up to the Sync.
-    fn pipeline_failed(&mut self, body: &[u8], now: Instant) -> Relay {
-        let relay = match self.pending.pop_front() {
-            Some(Pending::Refused(refusal)) => told(&refusal),
-            Some(Pending::Execute(running)) => {
-                let code = sqlstate(body);
-                let shown = running.killed.as_ref().map_or(code.as_str(), |refusal| refusal.sqlstate);
-                self.outcome(&running, shown, now);
-                running.killed.as_ref().map_or(Relay::Pass, told)
-            }
-            Some(Pending::Estimate { plan, .. }) => {
-                self.effects.push_back(Effect::Estimated(Estimate::Skipped));
-                Relay::Replace(shifted(body, plan.shift))
-            }
-            Some(other) => {
-                self.forget(&other);
-                Relay::Pass
-            }
-            None => Relay::Pass,
-        };
-        self.scope_abort();
-        self.skip_pipeline();
-        relay
-    }
-
-    /// The client was told of an error the server knows nothing of: what the server still answers up to
-    /// the next Sync is not shown.
-    fn mute(&mut self) {
-        self.muted = true;
-        self.skipping = !self.pending.iter().any(|pending| matches!(pending, Pending::Sync));
-    }
-
-    /// Everything up to the next Sync is not answered any more.
-    fn skip_pipeline(&mut self) {
-        self.skipping = true;
-        while let Some(pending) = self.pending.front() {
-            if matches!(pending, Pending::Sync) {
-                self.skipping = false;
-                return;
-            }
-            if let Some(skipped) = self.pending.pop_front() {
-                self.forget(&skipped);
-            }
-        }
-    }
-
-    /// Something that was passed on never came to be.
-    fn forget(&mut self, pending: &Pending) {
-        match pending {
-            Pending::Parse { name } => {
-                self.statements.forget(name);
-                self.scope.deallocate(name);
-            }
-            Pending::Bind { portal } => self.portals.forget(portal),
-            Pending::Estimate { .. } => self.effects.push_back(Effect::Estimated(Estimate::Skipped)),
-            Pending::Execute(running) => self.outcome(running, "25P02", running.started),
-            _ => {}
-        }
-    }
-
-    fn scope_abort(&mut self) {
-        self.scope.abort();
-        self.scope_version = self.scope_version.wrapping_add(1);
     }
 
     /// ReadyForQuery.
@@ -433,21 +310,6 @@ impl Session {
         }
         Some(Relay::Pass)
     }
-
-    /// The connection is over: what still runs has an outcome of its own.
-    pub fn end(&mut self, sqlstate: &str, now: Instant) {
-        for pending in std::mem::take(&mut self.pending) {
-            match pending {
-                Pending::Query(run) => {
-                    for running in &run.statements {
-                        self.outcome(running, sqlstate, now);
-                    }
-                }
-                Pending::Execute(running) => self.outcome(&running, sqlstate, now),
-                _ => {}
-            }
-        }
-    }
 }
 
 /// The text of a DataRow's only column.
@@ -462,14 +324,8 @@ fn over(running: &Running, code: Code, max: Option<u64>, what: &str) -> Refusal 
         .with_hint("Aggregate or filter it, or fetch less")
 }
 
-fn told(refusal: &Refusal) -> Relay {
-    let mut out = BytesMut::new();
-    reply::error(&mut out, Severity::Error, refusal);
-    Relay::Replace(out.freeze())
-}
-
 /// The notice of a truncated result and its CommandComplete with the rows the client got.
-fn truncated(running: &Running, tag: &str) -> Bytes {
+pub(super) fn truncated(running: &Running, tag: &str) -> Bytes {
     let mut out = BytesMut::new();
     let rows = running.meter.rows;
     let message = match running.meter.rows_max() {

@@ -7,6 +7,7 @@
 mod answer;
 mod errors;
 mod extended;
+mod failure;
 mod judge;
 pub mod meter;
 mod passing;
