@@ -109,7 +109,7 @@ impl Driver {
     async fn record_failed(&mut self, open: &OpenGate) {
         for judged in &open.gate.statements {
             let entry = self.entry(&open.gate.asked, judged, None);
-            if let Err(error) = self.shared.audit.append(&entry).await {
+            if let Err(error) = self.shared.record(&entry).await {
                 tracing::error!(%error, "a failed statement could not be recorded");
             }
         }
@@ -177,7 +177,7 @@ impl Driver {
         for (at, judged) in open.gate.statements.iter().enumerate() {
             let estimate = open.estimates.get(at).copied().flatten().or(open.gate.estimate);
             let entry = self.entry(&open.gate.asked, judged, estimate);
-            proofs.push(self.shared.audit.append(&entry).await?);
+            proofs.push(self.shared.record(&entry).await?);
         }
         Ok(proofs)
     }
@@ -298,7 +298,7 @@ impl Driver {
                 obligations: Obligations::default(),
                 estimate: None,
             }));
-            match self.shared.audit.append(&entry).await {
+            match self.shared.record(&entry).await {
                 Ok(recorded) => {
                     first.get_or_insert(recorded.id());
                 }

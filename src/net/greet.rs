@@ -110,7 +110,7 @@ async fn serve(
         application: started.session.application().to_owned(),
         upstream_user: started.upstream_user,
     };
-    if let Err(error) = shared.audit.append(&connect).await {
+    if let Err(error) = shared.record(&connect).await {
         tracing::error!(%error, "a session could not be recorded");
         shared.sessions.leave(key);
         channel.output.clear();
@@ -133,7 +133,7 @@ async fn serve(
     crate::telemetry::session_closed();
     tracing::debug!(%session, %end, "session ended");
     let event = Event::Disconnect { session, reason: end.to_string() };
-    if let Err(error) = shared.audit.append(&event).await {
+    if let Err(error) = shared.record(&event).await {
         tracing::error!(%error, "the end of a session could not be recorded");
     }
     Ok(())
@@ -200,7 +200,7 @@ async fn cancel(process_id: i32, secret: &[u8], greeting: &Greeting) {
     crate::telemetry::cancelled(found.is_some());
     let target = found.as_ref().map(|(session, _)| *session);
     let event = Event::Cancel { session: greeting.session, client: greeting.client, target };
-    if let Err(error) = greeting.shared.audit.append(&event).await {
+    if let Err(error) = greeting.shared.record(&event).await {
         tracing::error!(%error, "a cancel could not be recorded");
     }
     if let Some((_, through)) = found {

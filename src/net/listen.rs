@@ -113,7 +113,7 @@ impl Server {
         if let Some(admin) = admin {
             let _ = tokio::time::timeout(Duration::from_secs(1), admin).await;
         }
-        if let Err(error) = shared.audit.append(&Event::Stop { reason: reason.to_owned() }).await {
+        if let Err(error) = shared.record(&Event::Stop { reason: reason.to_owned() }).await {
             tracing::error!(%error, "the end could not be recorded");
         }
         tracing::info!(reason, "stopped");

@@ -184,7 +184,7 @@ async fn failed(error: LoginError, user: &str, greeting: &Greeting) -> Unmet {
         user: user.chars().take(256).collect(),
         reason: error.reason().to_owned(),
     };
-    if let Err(error) = greeting.shared.audit.append(&event).await {
+    if let Err(error) = greeting.shared.record(&event).await {
         tracing::error!(%error, "a failed login could not be recorded");
     }
     Unmet::Refused(Refusal::fault("28P01", error.client_message()))

@@ -80,7 +80,7 @@ async fn reload(shared: &Arc<Shared>) {
     }
     crate::telemetry::reloaded(problems.is_empty(), generation);
     let event = Event::Rules { generation, problems };
-    if let Err(error) = shared.audit.append(&event).await {
+    if let Err(error) = shared.record(&event).await {
         tracing::error!(%error, "a reload could not be recorded");
     }
 }

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 
 use super::cancel::Sessions;
-use crate::audit::Log;
+use crate::audit::{AuditError, Event, Log, Recorded};
 use crate::config::Config;
 use crate::identity::Directory;
 use crate::limits::Admission;
@@ -40,6 +40,15 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// Appends to the audit; a failure counts.
+    pub async fn record(&self, event: &Event) -> Result<Recorded, AuditError> {
+        let recorded = self.audit.append(event).await;
+        if recorded.is_err() {
+            crate::telemetry::audit_failed();
+        }
+        recorded
+    }
+
     pub fn live(&self) -> Arc<Live> {
         self.live.load_full()
     }
