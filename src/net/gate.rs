@@ -8,11 +8,13 @@ use bytes::Buf;
 use super::driver::{Driver, End, OpenGate};
 use super::inspect;
 use super::upstream::{Approved, Plain};
-use crate::audit::record::StatementRecord;
+use crate::audit::record::{OutcomeRecord, StatementRecord};
 use crate::audit::{Event, Recorded};
 use crate::policy::{Obligations, Permit};
 use crate::refusal::{Code, Refusal};
-use crate::session::{Asked, Estimate, Gate, GateKind, Judged, Passage, Protest, Refused};
+use crate::session::{
+    Asked, Estimate, Gate, GateKind, Judged, Passage, Protest, Refused, sqlstate, status_byte,
+};
 use crate::sql::fingerprint;
 use crate::wire::message::decode;
 use crate::wire::reply::{self, Severity};
@@ -91,9 +93,10 @@ impl Driver {
             Estimate::Failed(error) => {
                 // The statement's own error, had anywhere else: it is recorded as asked for and failed.
                 let open = std::mem::replace(open, OpenGate::closed());
-                self.record_failed(&open).await;
+                let body = error.get(Header::BYTES..).unwrap_or_default();
+                self.record_failed(&open, &sqlstate(body)).await;
                 self.client.output.extend_from_slice(&error);
-                reply::ready(&mut self.client.output, self.session.status().byte());
+                reply::ready(&mut self.client.output, status_byte(self.session.status()));
                 self.client.input.advance(open.frame_bytes);
             }
             Estimate::View(None) => return Weighed::Light,
@@ -106,12 +109,29 @@ impl Driver {
         Weighed::Done
     }
 
-    async fn record_failed(&mut self, open: &OpenGate) {
+    async fn record_failed(&mut self, open: &OpenGate, sqlstate: &str) {
         for judged in &open.gate.statements {
             let entry = self.entry(&open.gate.asked, judged, None);
-            if let Err(error) = self.shared.record(&entry).await {
-                tracing::error!(%error, "a failed statement could not be recorded");
+            match self.shared.record(&entry).await {
+                Ok(recorded) => self.record_unrun(&recorded, sqlstate),
+                Err(error) => tracing::error!(%error, "a failed statement could not be recorded"),
             }
+        }
+    }
+
+    /// The outcome of a statement that failed before it ran.
+    fn record_unrun(&self, recorded: &Recorded, sqlstate: &str) {
+        let outcome = OutcomeRecord {
+            session: self.session.identity().session,
+            statement: recorded.id(),
+            rows: 0,
+            bytes: 0,
+            duration_us: 0,
+            sqlstate: sqlstate.to_owned(),
+            truncated: false,
+        };
+        if let Err(error) = self.shared.audit.append_unsynced(&Event::Outcome(outcome)) {
+            tracing::error!(%error, "an outcome could not be recorded");
         }
     }
 
@@ -312,7 +332,7 @@ impl Driver {
         self.client.input.advance(frame_bytes);
         if in_query && self.session.answers_alone() {
             reply::error(&mut self.client.output, Severity::Error, &refusal);
-            reply::ready(&mut self.client.output, self.session.status().byte());
+            reply::ready(&mut self.client.output, status_byte(self.session.status()));
             return;
         }
         self.upstream.say(|out| {

@@ -7,12 +7,12 @@ use bytes::{Bytes, BytesMut};
 use super::meter::{Counted, retag};
 use super::pending::{Pending, Plan, Run, changes_scope};
 use super::step::{Effect, Estimate, Relay};
-use super::{Running, Session, Status};
+use super::{Running, Session, status_of};
 use crate::audit::record::{EndUser, OutcomeRecord};
 use crate::limits::estimate::plan_cost;
 use crate::policy::EndUserSource;
 use crate::refusal::{Code, Refusal};
-use crate::sql::{Class, CursorStep, Facts, PreparedStep};
+use crate::sql::{Class, CursorStep, Facts, PreparedStep, Status, TransactionStep};
 use crate::wire::reply::{self, POISON, Severity};
 
 /// The upstream said what no server would.
@@ -81,7 +81,7 @@ impl Session {
             b'C' | b'I' | b's' => self.completed(tag, body, now).ok_or(nonsense),
             b'E' => Ok(self.failed(body, now)),
             b'Z' => {
-                let status = body.first().copied().and_then(Status::of).ok_or(nonsense)?;
+                let status = body.first().copied().and_then(status_of).ok_or(nonsense)?;
                 self.ready(status).ok_or(nonsense)
             }
             _ => Err(nonsense),
@@ -208,6 +208,10 @@ impl Session {
             }
             return Relay::Replace(out.freeze());
         }
+        let commits = matches!(running.facts.transaction, Some(TransactionStep::Commit { .. }));
+        if commits && body.starts_with(b"ROLLBACK") {
+            self.scope_abort();
+        }
         self.succeeded(&running);
         self.outcome(&running, "00000", now);
         if !running.meter.truncated {
@@ -277,6 +281,15 @@ impl Session {
         }));
     }
 
+    /// The server's word on the transaction stands above what was followed.
+    fn sync_status(&mut self, status: Status) {
+        if self.status != status {
+            self.scope_version = self.scope_version.wrapping_add(1);
+        }
+        self.status = status;
+        self.scope.sync_status(status);
+    }
+
     /// ReadyForQuery.
     fn ready(&mut self, status: Status) -> Option<Relay> {
         let pending = self.pending.pop_front()?;
@@ -288,17 +301,16 @@ impl Session {
                 Some(body) => Estimate::Failed(body),
                 None => plan.estimate(),
             };
-            self.status = status;
+            self.sync_status(status);
             self.effects.push_back(Effect::Estimated(estimate));
             return Some(Relay::Drop);
         }
         if !matches!(pending, Pending::FailBlock) {
             self.epoch_answered = self.epoch_answered.wrapping_add(1);
         }
-        self.status = status;
+        self.sync_status(status);
         self.muted = false;
         if status == Status::Idle {
-            self.scope.settle();
             self.portals.end_transaction(self.epoch_answered);
         }
         if std::mem::take(&mut self.fail_block) && status == Status::InBlock && self.pending.is_empty() {

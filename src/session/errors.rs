@@ -18,7 +18,7 @@ pub fn fields(body: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
 }
 
 /// The SQLSTATE of an error body; `XX000` where it has none.
-pub(super) fn sqlstate(body: &[u8]) -> String {
+pub fn sqlstate(body: &[u8]) -> String {
     field(body, b'C').unwrap_or_else(|| "XX000".to_owned())
 }
 

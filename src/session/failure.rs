@@ -37,6 +37,7 @@ impl Session {
             }
             Some(Pending::EstimateQuery(plan)) => {
                 plan.failed = Some(shifted(body, plan.shift));
+                self.scope_abort();
                 Relay::Drop
             }
             Some(Pending::Sync) => {
@@ -130,7 +131,7 @@ impl Session {
         }
     }
 
-    fn scope_abort(&mut self) {
+    pub(super) fn scope_abort(&mut self) {
         self.scope.abort();
         self.scope_version = self.scope_version.wrapping_add(1);
     }

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::Session;
 use super::pending::{Pending, Run, changes_scope};
 use super::step::{Asked, Gate, GateKind, Judged, Protest, Refused, Step};
-use super::{Session, Status};
 use crate::audit::record::Protocol;
 use crate::identity::claim;
 use crate::policy::{Decision, Denial, EndUserSource, RuleSet, decide};
@@ -161,7 +161,7 @@ impl Session {
 
     /// Whether a refusal can be answered without the upstream: nothing is awaited and no block is open.
     pub fn answers_alone(&self) -> bool {
-        self.pending.is_empty() && self.status == Status::Idle
+        self.pending.is_empty() && self.status == crate::sql::Status::Idle
     }
 
     /// A poisoned frame was put in a refused one's place upstream; its error becomes `refusal`.

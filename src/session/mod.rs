@@ -20,41 +20,32 @@ use std::sync::Arc;
 
 use crate::audit::record::{EndUser, SessionIdentity};
 use crate::policy::{EndUserSource, Principal};
-use crate::sql::{Scope, TextBounds};
+use crate::sql::{Scope, Status, TextBounds};
 
 pub use answer::{Need, Nonsense};
-pub use errors::fields;
+pub use errors::{fields, sqlstate};
 pub use pending::{Passage, Running};
 pub use step::{Asked, Effect, Estimate, Gate, GateKind, Judged, Protest, Refused, Relay, Step};
 
 use pending::Pending;
 use prepared::{Portals, Statements};
 
-/// The server's transaction status, as ReadyForQuery tells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    Idle,
-    InBlock,
-    Failed,
+/// The status that ReadyForQuery's byte tells.
+pub(crate) fn status_of(byte: u8) -> Option<Status> {
+    match byte {
+        b'I' => Some(Status::Idle),
+        b'T' => Some(Status::InBlock),
+        b'E' => Some(Status::Failed),
+        _ => None,
+    }
 }
 
-impl Status {
-    fn of(byte: u8) -> Option<Self> {
-        match byte {
-            b'I' => Some(Self::Idle),
-            b'T' => Some(Self::InBlock),
-            b'E' => Some(Self::Failed),
-            _ => None,
-        }
-    }
-
-    /// The byte ReadyForQuery carries.
-    pub const fn byte(self) -> u8 {
-        match self {
-            Self::Idle => b'I',
-            Self::InBlock => b'T',
-            Self::Failed => b'E',
-        }
+/// The byte that ReadyForQuery tells a status by.
+pub(crate) const fn status_byte(status: Status) -> u8 {
+    match status {
+        Status::Idle => b'I',
+        Status::InBlock => b'T',
+        Status::Failed => b'E',
     }
 }
 
