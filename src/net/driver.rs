@@ -177,12 +177,12 @@ impl Driver {
     /// Waits until bytes move, the clock strikes, or someone asks for something. Cancel safe.
     async fn wait(&mut self) -> Result<(), End> {
         self.arm();
-        let Self { client, upstream, cancels, cancel_done, phase, timer, session, gate, .. } = self;
+        let wants = self.wants();
+        let Self { client, upstream, cancels, cancel_done, phase, timer, session, .. } = self;
         let draining = *phase.borrow() == Phase::Draining;
-        let wants_client = !client.has_ended() && (gate.is_none() || client.input.len() < BACKLOG_BYTES);
         tokio::select! {
             biased;
-            moved = poll_fn(|cx| poll_io(cx, client, upstream, wants_client)) => moved,
+            moved = poll_fn(|cx| poll_io(cx, client, upstream, wants)) => moved,
             () = timer => session.tick(Instant::now()).map_err(End::Fatal),
             Some(asked) = cancels.recv() => { self.cancel(Some(asked)); Ok(()) }
             _ = async { match cancel_done { Some(done) => done.await, None => std::future::pending().await } } => {
@@ -191,6 +191,18 @@ impl Driver {
                 Ok(())
             }
             _ = phase.changed(), if !draining => Ok(()),
+        }
+    }
+
+    /// Which side may be read: the one whose bytes at hand are used up but for a frame's beginning. Decided
+    /// before anything is written, or a slow reader would let the other side's bytes pile up.
+    fn wants(&self) -> Wants {
+        let room = self.client.output.len() < BACKLOG_BYTES;
+        let stuck =
+            self.gate.is_some() || self.holding || !room || self.upstream.backlog_bytes() >= BACKLOG_BYTES;
+        Wants {
+            client: !self.client.has_ended() && (!stuck || self.client.input.len() < BACKLOG_BYTES),
+            upstream: room,
         }
     }
 
@@ -284,12 +296,18 @@ impl Driver {
     }
 }
 
+#[derive(Debug, Clone, Copy)]
+struct Wants {
+    client: bool,
+    upstream: bool,
+}
+
 /// One round of reading and writing on both sides; ready when anything moved.
 fn poll_io(
     cx: &mut Context<'_>,
     client: &mut Channel<Stream>,
     upstream: &mut Upstream,
-    wants_client: bool,
+    wants: Wants,
 ) -> Poll<Result<(), End>> {
     let mut moved = false;
     if client.owes() {
@@ -310,7 +328,7 @@ fn poll_io(
             Poll::Pending => {}
         }
     }
-    if client.output.len() < BACKLOG_BYTES {
+    if wants.upstream {
         match upstream.channel.poll_read(cx) {
             Poll::Ready(Ok(0)) => return Poll::Ready(Err(End::UpstreamClosed)),
             Poll::Ready(Ok(_)) => moved = true,
@@ -318,7 +336,7 @@ fn poll_io(
             Poll::Pending => {}
         }
     }
-    if wants_client && upstream.backlog_bytes() < BACKLOG_BYTES {
+    if wants.client {
         match client.poll_read(cx) {
             Poll::Ready(Ok(_)) => moved = true,
             Poll::Ready(Err(error)) => return Poll::Ready(Err(End::ClientFailed(error))),
