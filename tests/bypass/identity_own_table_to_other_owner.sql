@@ -1,1 +1,0 @@
-ALTER TABLE sandbox_orders.t OWNER TO dbt;
