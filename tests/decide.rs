@@ -116,8 +116,7 @@ fn every_object_has_the_keys_of_the_contract_in_their_order() {
             let mut rest = line;
             for key in KEYS {
                 let name = format!("\"{key}\":");
-                let at = rest.find(&name).unwrap_or_else(|| panic!("{key} in {line}"));
-                rest = &rest[at + name.len()..];
+                rest = rest.split_once(&name).unwrap_or_else(|| panic!("{key} in {line}")).1;
             }
             let object: Value = serde_json::from_str(line).unwrap();
             assert_eq!(object.as_object().unwrap().len(), KEYS.len(), "{line}");
