@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::views::Views;
 use super::{ConfigPath, Format, could_not};
 use crate::config::{self, Config};
 use crate::policy::{
@@ -169,13 +170,19 @@ fn judge(text: &str, arguments: &Arguments, config: &Config, rules: &RuleSet) ->
         TextBounds { bytes_max: bounds.statement_bytes_max.get(), depth_max: bounds.parse_depth_max.get() };
     let limits = obligations(&principal, rules);
     match understand(text, &scope, &text_bounds) {
-        Ok(statements) => statements
-            .iter()
-            .enumerate()
-            .map(|(at, statement)| {
-                verdict(at + 1, statement, decide(&principal, &statement.facts, rules), &limits)
-            })
-            .collect(),
+        Ok(statements) => {
+            let mut views = Views::default();
+            let judged = statements.iter().enumerate().map(|(at, statement)| {
+                let facts = &statement.facts;
+                let decision = match (views.objection(facts, &principal), decide(&principal, facts, rules)) {
+                    (Some(denial), Decision::Allow(_)) => Decision::Deny(denial),
+                    (_, decision) => decision,
+                };
+                views.apply(facts);
+                verdict(at + 1, statement, decision, &limits)
+            });
+            judged.collect()
+        }
         Err(fault) => vec![not_understood(text, &fault, &limits)],
     }
 }

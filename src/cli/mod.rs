@@ -9,6 +9,7 @@ mod decide;
 mod demo;
 mod hash_password;
 mod serve;
+mod views;
 
 use std::io;
 use std::path::PathBuf;

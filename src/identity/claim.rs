@@ -4,7 +4,7 @@ use crate::audit::record::EndUser;
 
 const SOURCE: &str = "redash_comment";
 
-/// The user in the comment that Redash puts before its query, in the forms of REDSHIFT.md's tool facts:
+/// The user in the comment that Redash puts before its query, as one of its versions writes it:
 /// `/* Username: a@x.com, query_id: 42, … */`, for scheduled runs with `query_id` before `Username`, and
 /// perhaps behind a first line `set query_group to …;`.
 ///

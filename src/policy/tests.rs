@@ -128,6 +128,34 @@ fn a_refused_write_says_what_who_which_rule_and_what_instead() {
 }
 
 #[test]
+fn who_has_no_sandbox_is_told_whom_to_ask() {
+    let bi = account("tableau");
+    let told = denied(&bi, &write(Relation::new("sandbox_orders", "t")), Code::SandboxForeign).refusal;
+    let message = "tollgate: writing to sandbox \"sandbox_orders\" is for the team of orders (INSERT INTO \
+        sandbox_orders.t)";
+    assert_eq!(told.message, message);
+    assert_eq!(told.detail.as_deref(), Some("tableau, rule rules/domains/orders.yaml:4"));
+    assert_eq!(told.hint.as_deref(), Some("Ask for the change: https://tickets/orders"));
+    let told = denied(&bi, &write(Relation::new("public", "t")), Code::UnlistedWrite).refusal;
+    assert_eq!(told.detail.as_deref(), Some("tableau"));
+    assert_eq!(told.sqlstate, "42501");
+}
+
+#[test]
+fn stewards_may_be_a_group_of_tokens_or_of_the_rules() {
+    let orders = ORDERS.replace("[dbt_prod]", "[group:orders-stewards]");
+    let company = COMPANY.replace("groups: {", "groups: { orders-stewards: [dbt_prod, ana@x],");
+    let rules = read(&company, &orders).unwrap();
+    let facts = write(Relation::new("orders", "daily"));
+    let by_token = who("eve@x", PrincipalKind::Person, &["orders-stewards"]);
+    for principal in [ana(), account("dbt_prod"), by_token] {
+        assert!(matches!(decide(&principal, &facts, &rules), Decision::Allow(_)), "{principal:?}");
+    }
+    let other = who("eve@x", PrincipalKind::Person, &["stewards"]);
+    assert!(matches!(decide(&other, &facts, &rules), Decision::Deny(_)));
+}
+
+#[test]
 fn each_schema_is_written_by_its_own() {
     let (ana, dbt) = (ana(), account("dbt_prod"));
     allowed(&dbt, &write(Relation::new("orders", "daily")));
@@ -194,6 +222,8 @@ fn functions_are_called_when_known_or_listed_with_their_schema() {
 fn settings_change_only_where_meaning_cost_and_rights_do_not_hang_on_them() {
     let free = [
         set("query_group", &["default"]),
+        set("transaction", &["read", "write"]),
+        set("transaction", &["as", "transaction", "isolation", "level", "serializable"]),
         set("search_path", &["orders"]),
         set("client_encoding", &["utf-8"]),
         set("standard_conforming_strings", &["on"]),

@@ -126,6 +126,7 @@ const BEFORE_BRACKETS: &[&str] = &[
 /// Adds what stands before a bracket and is neither a name of the tree nor harmless: the tree may
 /// have read a call as something else.
 pub(super) fn add_missed_calls(tokens: &[Token], listed: &BTreeSet<String>, facts: &mut Facts) {
+    doubt_operators(tokens, facts);
     for pair in tokens.windows(2) {
         let [Token { kind: Kind::Word { value, quoted }, .. }, next] = pair else { continue };
         let skipped = (!quoted && BEFORE_BRACKETS.contains(&value.as_str())) || listed.contains(value);
@@ -138,6 +139,29 @@ pub(super) fn add_missed_calls(tokens: &[Token], listed: &BTreeSet<String>, fact
         let known = facts.functions.iter().any(|name| name.rsplit('.').next() == Some(value));
         if !known {
             facts.functions.insert(value.clone());
+        }
+    }
+}
+
+/// `OPERATOR(schema.+)` calls a function of that schema's owner.
+fn doubt_operators(tokens: &[Token], facts: &mut Facts) {
+    for (at, token) in tokens.iter().enumerate() {
+        let mut behind = tokens.iter().skip(at + 1);
+        if token.keyword() != Some("operator") || !behind.next().is_some_and(|next| next.is_mark('(')) {
+            continue;
+        }
+        let named = behind.next();
+        let built_in = match named.map(|token| &token.kind) {
+            Some(Kind::Op(_)) => true,
+            Some(Kind::Word { value, .. }) => {
+                value == "pg_catalog"
+                    && behind.next().is_some_and(|dot| dot.is_mark('.'))
+                    && behind.next().is_some_and(|op| matches!(op.kind, Kind::Op(_)))
+            }
+            _ => false,
+        };
+        if !built_in {
+            doubt(facts, "an operator of a schema's own");
         }
     }
 }

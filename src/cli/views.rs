@@ -1,0 +1,35 @@
+//! What stands in for the catalogue in `tollgate decide`: views that the text itself makes.
+
+use std::collections::BTreeSet;
+
+use crate::policy::{Denial, Principal};
+use crate::refusal::{Code, Refusal};
+use crate::sql::{Facts, Relation};
+
+/// Names under which the statements so far left something other than a table. Rows written to them land
+/// in what they read; the gate asks the warehouse of it.
+#[derive(Debug, Default)]
+pub(super) struct Views(BTreeSet<Relation>);
+
+impl Views {
+    /// Why a statement may not write, though the rules allow it by its names.
+    pub(super) fn objection(&self, facts: &Facts, principal: &Principal) -> Option<Denial> {
+        let view = facts.writes.iter().find(|written| self.0.contains(written))?;
+        let reason = format!("changing rows through {view} is not allowed: it is no table");
+        let refusal = Refusal::by(Code::UnlistedWrite, &reason)
+            .with_detail(principal.name.clone())
+            .with_hint("Name the table itself; views may lead to other schemas");
+        Some(Denial { refusal, rule: None, reason })
+    }
+
+    pub(super) fn apply(&mut self, facts: &Facts) {
+        // Never forgotten: a DROP may be rolled back, a CREATE TABLE IF NOT EXISTS may do nothing.
+        if !facts.command.starts_with("CREATE TABLE") && facts.command != "SELECT INTO" {
+            self.0.extend(facts.creates.iter().filter(|made| !made.is_temp()).cloned());
+        }
+        // A rename tells both names; either may be the view from then on.
+        if facts.alters.iter().any(|altered| self.0.contains(altered)) {
+            self.0.extend(facts.alters.iter().cloned());
+        }
+    }
+}

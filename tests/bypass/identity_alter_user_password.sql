@@ -1,0 +1,1 @@
+ALTER USER dbt PASSWORD 'x';

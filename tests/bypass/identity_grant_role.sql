@@ -1,0 +1,1 @@
+GRANT dbt TO tollgate;

@@ -1,0 +1,1 @@
+SELECT 1 AS a$b$; DELETE FROM orders.daily; --$b$

@@ -1,0 +1,1 @@
+SELECT $t$ ' $t$; DELETE FROM orders.daily; SELECT $t$ ' $t$;

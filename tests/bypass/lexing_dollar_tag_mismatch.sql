@@ -1,0 +1,1 @@
+SELECT $a$ $b$ ; $a$; DELETE FROM orders.daily; -- $b$

@@ -1,0 +1,1 @@
+/* tollgate: allowed */ /*+ rewritten */ DELETE FROM orders.daily;

@@ -1,0 +1,1 @@
+dElEtE fRoM OrDeRs.DaIlY;

@@ -1,0 +1,1 @@
+/* /* */ DELETE FROM orders.daily; /* */ */ SELECT 1;

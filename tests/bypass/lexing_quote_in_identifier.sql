@@ -1,0 +1,1 @@
+SELECT 1 AS "o'clock"; DELETE FROM orders.daily; SELECT 1 AS "o'clock";

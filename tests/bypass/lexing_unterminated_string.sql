@@ -1,0 +1,1 @@
+SELECT 'open; DELETE FROM orders.daily;

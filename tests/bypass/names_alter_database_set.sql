@@ -1,0 +1,1 @@
+ALTER DATABASE dev SET search_path TO orders;

@@ -1,0 +1,1 @@
+ALTER ROLE tollgate SET search_path TO orders;

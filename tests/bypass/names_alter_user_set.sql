@@ -1,0 +1,1 @@
+ALTER USER ana SET search_path TO orders;

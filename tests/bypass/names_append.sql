@@ -1,0 +1,1 @@
+ALTER TABLE orders.daily APPEND FROM sandbox_orders.t;

@@ -1,0 +1,1 @@
+INSERT INTO sandbox_users.t VALUES (1);

@@ -1,0 +1,1 @@
+SELECT sandbox_orders.lower('X');

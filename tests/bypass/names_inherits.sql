@@ -1,0 +1,1 @@
+CREATE TABLE sandbox_orders.child () INHERITS (orders.daily);

@@ -1,0 +1,1 @@
+SELECT 1 OPERATOR(sandbox_orders.+) 2;

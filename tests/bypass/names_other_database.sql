@@ -1,0 +1,1 @@
+DELETE FROM prod.sandbox_orders.t;

@@ -1,0 +1,1 @@
+SET search_path TO sandbox_orders, pg_catalog; SELECT lower('X');

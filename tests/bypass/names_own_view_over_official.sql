@@ -1,0 +1,1 @@
+CREATE VIEW sandbox_orders.v AS SELECT * FROM orders.daily; DELETE FROM sandbox_orders.v;

@@ -1,0 +1,1 @@
+ALTER TABLE orders.daily ATTACH PARTITION sandbox_orders.t DEFAULT;

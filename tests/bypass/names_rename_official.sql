@@ -1,0 +1,1 @@
+ALTER TABLE orders.daily RENAME TO gone;

@@ -1,0 +1,1 @@
+ALTER SCHEMA sandbox_orders RENAME TO orders_mart;

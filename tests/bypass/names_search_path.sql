@@ -1,0 +1,2 @@
+SET search_path TO orders;
+DELETE FROM daily;

@@ -1,0 +1,1 @@
+SELECT setval('orders.daily_id_seq', 1);

@@ -1,0 +1,1 @@
+SET SCHEMA 'orders'; DELETE FROM daily;

@@ -1,0 +1,1 @@
+ALTER TABLE orders.daily SET SCHEMA sandbox_orders;

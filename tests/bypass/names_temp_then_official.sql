@@ -1,0 +1,1 @@
+CREATE TEMP TABLE daily (n int); DELETE FROM orders.daily;

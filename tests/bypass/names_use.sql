@@ -1,0 +1,1 @@
+USE prod; DELETE FROM sandbox_orders.t;

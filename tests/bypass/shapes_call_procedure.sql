@@ -1,0 +1,1 @@
+CALL sandbox_orders.refresh('2026-01-01');

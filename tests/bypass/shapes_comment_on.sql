@@ -1,0 +1,1 @@
+COMMENT ON TABLE orders.daily IS 'mine now';

@@ -1,0 +1,1 @@
+COPY (DELETE FROM orders.daily RETURNING *) TO STDOUT;

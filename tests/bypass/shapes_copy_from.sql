@@ -1,0 +1,1 @@
+COPY orders.daily FROM STDIN;

@@ -1,0 +1,1 @@
+WITH gone AS (DELETE FROM orders.daily RETURNING *) SELECT count(*) FROM gone;

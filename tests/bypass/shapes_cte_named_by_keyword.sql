@@ -1,0 +1,1 @@
+WITH "select" AS (DELETE FROM orders.daily RETURNING 1) SELECT * FROM "select";

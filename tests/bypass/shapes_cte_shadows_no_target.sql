@@ -1,0 +1,2 @@
+SET search_path TO orders;
+WITH daily AS (SELECT 1) DELETE FROM daily;

@@ -1,0 +1,1 @@
+SELECT dblink_exec('dbname=dev', 'delete from orders.daily');

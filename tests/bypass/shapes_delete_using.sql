@@ -1,0 +1,1 @@
+DELETE FROM orders.daily USING sandbox_orders.t WHERE true;

@@ -1,0 +1,1 @@
+EXECUTE from_elsewhere(1);

@@ -1,0 +1,1 @@
+SELECT * FROM sandbox_orders.wipe_daily() AS w;

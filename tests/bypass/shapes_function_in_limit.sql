@@ -1,0 +1,1 @@
+SELECT 1 LIMIT sandbox_orders.wipe_daily();

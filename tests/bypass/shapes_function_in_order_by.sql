@@ -1,0 +1,1 @@
+SELECT 1 ORDER BY sandbox_orders.wipe_daily();

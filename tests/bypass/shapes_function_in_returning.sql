@@ -1,0 +1,1 @@
+INSERT INTO sandbox_orders.t VALUES (1) RETURNING sandbox_orders.wipe_daily();

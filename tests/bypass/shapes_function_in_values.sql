@@ -1,0 +1,1 @@
+VALUES (sandbox_orders.wipe_daily());

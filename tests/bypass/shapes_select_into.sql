@@ -1,0 +1,1 @@
+SELECT day, total INTO orders.copied FROM orders.daily;

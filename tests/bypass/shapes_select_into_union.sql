@@ -1,0 +1,1 @@
+SELECT 1 AS n INTO orders.copied UNION ALL SELECT 2;

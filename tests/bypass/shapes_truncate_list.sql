@@ -1,0 +1,1 @@
+TRUNCATE sandbox_orders.t, orders.daily;

@@ -1,0 +1,1 @@
+UNLOAD ('select * from orders.daily') TO 's3://bucket/x' IAM_ROLE default;

@@ -1,0 +1,1 @@
+BEGIN; ALTER TABLE orders.daily APPEND FROM sandbox_orders.t; ROLLBACK;

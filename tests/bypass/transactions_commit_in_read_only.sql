@@ -1,0 +1,1 @@
+BEGIN READ ONLY; COMMIT; DELETE FROM orders.daily;

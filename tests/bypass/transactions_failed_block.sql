@@ -1,0 +1,1 @@
+BEGIN; SELECT 1/0; DELETE FROM orders.daily; END;

@@ -1,0 +1,1 @@
+BEGIN; TRUNCATE orders.daily; ROLLBACK;

@@ -1,0 +1,11 @@
+CREATE TABLE orders.t (a int);
+CREATE TABLE sandbox_orders.t AS SELECT * FROM users.users;
+SELECT 1 AS n INTO orders.u;
+CREATE VIEW sandbox_orders.v AS SELECT * FROM orders.daily;
+DELETE FROM sandbox_orders.v;
+ALTER TABLE sandbox_orders.t RENAME TO kept;
+ALTER TABLE sandbox_orders.kept SET SCHEMA orders;
+DROP TABLE IF EXISTS sandbox_orders.kept, orders.daily;
+DROP SCHEMA sandbox_orders CASCADE;
+CREATE SCHEMA shadow;
+COMMENT ON TABLE orders.daily IS 'the day';

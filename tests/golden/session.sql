@@ -1,0 +1,16 @@
+DELETE FROM daily;
+SET search_path TO orders;
+DELETE FROM daily;
+CREATE TEMP TABLE daily (n int);
+DELETE FROM daily;
+DELETE FROM orders.daily;
+DROP TABLE daily;
+DELETE FROM daily;
+SET search_path TO sandbox_orders;
+BEGIN;
+SET search_path TO orders;
+DELETE FROM daily;
+ROLLBACK;
+DELETE FROM daily;
+PREPARE later AS DELETE FROM orders.daily;
+EXECUTE later;

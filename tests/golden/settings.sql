@@ -1,0 +1,13 @@
+SET query_group TO 'reports';
+SET statement_timeout TO 60000;
+SET statement_timeout TO 0;
+SET client_encoding TO 'UTF8';
+SET client_encoding TO 'SJIS';
+SET standard_conforming_strings TO off;
+SET TRANSACTION READ ONLY;
+SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE;
+SET enable_case_sensitive_identifier TO true;
+SET app_context.user_id TO 'eve';
+SET wlm_query_slot_count TO 5;
+RESET ALL;
+DISCARD ALL;
