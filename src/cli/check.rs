@@ -119,7 +119,7 @@ mod tests {
         }
         let shown = shown(folder.path());
         for part in
-            ["tollgate.yaml:23", "tollgate.yaml:24", "company.yaml:6", "company.yaml:23", "server.key"]
+            ["tollgate.yaml:30", "tollgate.yaml:31", "company.yaml:6", "company.yaml:23", "server.key"]
         {
             assert!(shown.iter().any(|problem| problem.contains(part)), "{part} in {shown:#?}");
         }

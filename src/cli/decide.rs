@@ -169,7 +169,7 @@ fn judge(text: &str, arguments: &Arguments, config: &Config, rules: &RuleSet) ->
     let text_bounds =
         TextBounds { bytes_max: bounds.statement_bytes_max.get(), depth_max: bounds.parse_depth_max.get() };
     let limits = obligations(&principal, rules);
-    match understand(text, &scope, &text_bounds) {
+    match one_by_one(text, scope, &text_bounds) {
         Ok(statements) => {
             let mut views = Views::default();
             let judged = statements.iter().enumerate().map(|(at, statement)| {
@@ -185,6 +185,20 @@ fn judge(text: &str, arguments: &Arguments, config: &Config, rules: &RuleSet) ->
         }
         Err(fault) => vec![not_understood(text, &fault, &limits)],
     }
+}
+
+/// As if each statement were sent by itself and succeeded.
+fn one_by_one(text: &str, mut scope: Scope, bounds: &TextBounds) -> Result<Vec<Statement>, NotUnderstood> {
+    let mut found = Vec::new();
+    for statement in understand(text, &scope, bounds)? {
+        for statement in understand(&statement.text, &scope, bounds)? {
+            // What would not fit is refused by the gate; nothing behind it means anything else for that.
+            let _ = scope.apply(&statement.facts);
+            scope.settle();
+            found.push(statement);
+        }
+    }
+    Ok(found)
 }
 
 fn principal(arguments: &Arguments, rules: &RuleSet) -> Principal {

@@ -259,11 +259,7 @@ impl Reader<'_> {
             let sized = |text: &str| NonZeroUsize::new(usize::try_from(size(text)?.get()).ok()?);
             *bound = self.or(fields.take(key), key, sized, *bound);
         }
-        for (key, bound) in [
-            ("handshake", &mut bounds.handshake),
-            ("explain", &mut bounds.explain),
-            ("drain", &mut bounds.drain),
-        ] {
+        for (key, bound) in [("handshake", &mut bounds.handshake), ("drain", &mut bounds.drain)] {
             *bound = self.or(fields.take(key), key, duration, *bound);
         }
         fields.end(&mut self.problems);
@@ -361,7 +357,6 @@ impl Default for Bounds {
             pipeline_max: of(10_000),
             parse_depth_max: of(200),
             handshake: Duration::from_secs(10),
-            explain: Duration::from_secs(30),
             drain: Duration::from_secs(30),
         }
     }

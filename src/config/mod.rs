@@ -138,7 +138,6 @@ pub struct Bounds {
     pub pipeline_max: NonZeroUsize,
     pub parse_depth_max: NonZeroUsize,
     pub handshake: Duration,
-    pub explain: Duration,
     /// How long running statements may go on after SIGTERM.
     pub drain: Duration,
 }

@@ -9,6 +9,9 @@ use crate::refusal::Refusal;
 use crate::session::{Need, Nonsense, Relay, fields};
 use crate::wire::{Header, header};
 
+/// Frames up to this size are passed on whole.
+const WHOLE_BYTES_MAX: usize = 16 * 1024;
+
 impl Driver {
     /// Everything the upstream's input holds, as far as the client's output has room.
     pub(super) fn pump_upstream(&mut self) -> Result<(), End> {
@@ -56,6 +59,10 @@ impl Driver {
             Need::Header(_) => Rest::Drop,
             Need::Body => return self.relay_body(head),
         };
+        // An upstream that dies within a row leaves the client between two frames, where it can be told.
+        if head.frame_bytes() <= WHOLE_BYTES_MAX && self.upstream.channel.input.len() < head.frame_bytes() {
+            return Ok(false);
+        }
         self.seen_header = false;
         self.upstream_rest = (head.frame_bytes(), relay);
         self.relay_rest();

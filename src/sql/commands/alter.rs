@@ -14,6 +14,7 @@ use crate::sql::walk::targets;
 use crate::sql::{Class, Egress, Facts, Relation, TransactionStep};
 
 pub(super) fn alter(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
+    let owned = changes_owner(reader.rest());
     let external = reader.eat(&["external"]);
     let materialized = reader.eat(&["materialized"]);
     reader.eat(&["foreign"]);
@@ -46,11 +47,24 @@ pub(super) fn alter(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
         "system" => whole_database("ALTER SYSTEM"),
         _ => return Err(reader.refuse("an ALTER that is not understood")),
     };
+    // An owner's rights are what a view reads with.
+    if owned {
+        facts.class = facts.class.max(Class::Dcl);
+    }
     if external {
         facts.class = facts.class.max(Class::Egress);
         facts.egress.push(Egress { place: place_of(reader.rest()), role: None });
     }
     Ok(facts)
+}
+
+/// `OWNER TO`, where `owner` is not a column's name that is changed.
+fn changes_owner(tokens: &[Token]) -> bool {
+    let words: Vec<_> = tokens.iter().map(Token::keyword).collect();
+    words.windows(3).any(|words| match words {
+        [before, Some("owner"), Some("to")] => !matches!(before, Some("rename" | "column")),
+        _ => false,
+    })
 }
 
 fn relation(reader: &mut Reader<'_>, command: String, context: &Context<'_>) -> Read {
