@@ -41,7 +41,7 @@ enum Command {
     },
     /// The events that fit.
     Search(Box<filter::Filter>),
-    /// One statement with what became of it, by its id or the id's first characters.
+    /// One statement with what became of it, by its id, or as many of its first or last characters as tell it apart.
     Show { id: String },
     /// Whether the chain of hashes holds.
     Verify {
@@ -134,20 +134,22 @@ fn show(arguments: &Arguments, dir: &std::path::Path, id: &str) -> Result<u8, Re
             continue;
         }
         let Ok(event) = serde_json::from_str::<Value>(&line) else { continue };
-        let begins =
-            |name: &str| event.get(name).and_then(Value::as_str).is_some_and(|whole| whole.starts_with(id));
-        if begins("id") {
+        let fits = |name: &str| {
+            let whole = event.get(name).and_then(Value::as_str);
+            whole.is_some_and(|whole| whole.starts_with(id) || whole.ends_with(id))
+        };
+        if fits("id") {
             if found.is_some() {
-                eprintln!("tollgate: `{id}` begins more than one id: give more of it");
+                eprintln!("tollgate: `{id}` fits more than one id: give more of it");
                 return Ok(1);
             }
             found = Some(event);
-        } else if begins("statement") {
+        } else if fits("statement") {
             outcome = Some(event);
         }
     }
     let Some(found) = found else {
-        eprintln!("tollgate: no entry's id begins with `{id}`");
+        eprintln!("tollgate: no entry's id begins or ends with `{id}`");
         return Ok(1);
     };
     match arguments.format {

@@ -61,7 +61,7 @@ pub(super) fn whole(event: &Value, outcome: Option<&Value>) -> String {
 fn fields(event: &Value) -> String {
     let Some(map) = event.as_object() else { return event.to_string() };
     let lines = map.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| match value {
-        Value::String(text) => format!("{name:<12} {text}"),
+        Value::String(text) => format!("{name:<12} {}", tame(text)),
         other => format!("{name:<12} {other}"),
     });
     lines.collect::<Vec<_>>().join("\n")
@@ -76,9 +76,13 @@ fn single(sql: &str) -> String {
     sql.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// A terminal obeys control characters; what clients wrote must not speak to it.
+fn tame(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
+
 fn clipped(line: &str, width: usize) -> String {
-    // A terminal obeys control characters; SQL must not speak to it.
-    let line: String = line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let line = tame(line);
     if line.chars().count() <= width {
         return line;
     }
