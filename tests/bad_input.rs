@@ -100,7 +100,7 @@ fn unknown_versions_users_and_databases_are_answered_as_postgresql_does() {
         assert_eq!(database, ("3D000".to_owned(), "database \"other\" does not exist".to_owned()));
     });
     until("the failed logins on record", || {
-        house.records().iter().filter(|record| record["event"] == "login_failed").count() == 2
+        house.records().iter().filter(|record| record["event"] == "login_failed").count() == 3
     });
     serves(&gate, &runtime);
 }

@@ -101,7 +101,10 @@ async fn serve(
     };
     let started = match start(&hello, principal, greeting, &mut channel.output).await {
         Ok(started) => started,
-        Err(refusal) => return Err((channel, refusal)),
+        Err(refusal) => {
+            record_unstarted(&hello, &refusal, greeting).await;
+            return Err((channel, refusal));
+        }
     };
     let (session, key, identity) =
         (greeting.session, started.place.key, Arc::clone(started.session.identity()));
@@ -137,6 +140,20 @@ async fn serve(
         tracing::error!(%error, "the end of a session could not be recorded");
     }
     Ok(())
+}
+
+/// Who logged in and got no session all the same, and why.
+async fn record_unstarted(hello: &Hello, refusal: &Refusal, greeting: &Greeting) {
+    let user = hello.parameter("user").unwrap_or_default();
+    let event = Event::LoginFailed {
+        session: greeting.session,
+        client: greeting.client,
+        user: user.chars().take(256).collect(),
+        reason: refusal.message.clone(),
+    };
+    if let Err(error) = greeting.shared.record(&event).await {
+        tracing::error!(%error, "a refused session could not be recorded");
+    }
 }
 
 /// The first packets, until a startup message or a cancel.
