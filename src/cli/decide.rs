@@ -11,7 +11,7 @@ use super::views::Views;
 use super::{ConfigPath, Format, could_not};
 use crate::config::{self, Config};
 use crate::policy::{
-    Auth, Decision, Obligations, Principal, PrincipalKind, RuleSet, decide, matches, obligations,
+    Auth, Basis, Decision, Obligations, Principal, PrincipalKind, RuleSet, decide, matches, obligations,
 };
 use crate::refusal::{Code, Refusal};
 use crate::sql::{NotUnderstood, Scope, ScopeBounds, Statement, TextBounds, understand};
@@ -174,7 +174,10 @@ fn judge(text: &str, arguments: &Arguments, config: &Config, rules: &RuleSet) ->
             let mut views = Views::default();
             let judged = statements.iter().enumerate().map(|(at, statement)| {
                 let facts = &statement.facts;
-                let decision = match (views.objection(facts, &principal), decide(&principal, facts, rules)) {
+                let decision = match (
+                    views.objection(facts, &principal),
+                    decide(&principal, facts, &Basis::of(rules)),
+                ) {
                     (Some(denial), Decision::Allow(_)) => Decision::Deny(denial),
                     (_, decision) => decision,
                 };

@@ -5,6 +5,7 @@ use bytes::Buf;
 use super::driver::{BACKLOG_BYTES, Driver, End, OpenGate, Rest};
 use super::relay::too_large;
 use super::upstream::Plain;
+use crate::policy::{Basis, Principal};
 use crate::refusal::Refusal;
 use crate::session::{Refused, Step};
 use crate::wire::message::decode;
@@ -84,7 +85,7 @@ impl Driver {
 
     /// CopyData goes on as it comes; its size is nobody's business.
     fn copy_data(&mut self, head: Header) -> bool {
-        let rest = match self.session.judge(Frontend::CopyData, &self.live.rules, 0) {
+        let rest = match self.session.judge(Frontend::CopyData, &Basis::of(&self.live.rules), 0) {
             Step::Pass => Rest::Pass,
             Step::Hold => return false,
             _ => Rest::Drop,
@@ -101,7 +102,13 @@ impl Driver {
         let Some(frame) = self.client.input.get(..frame_bytes) else { return Ok(false) };
         let body = frame.get(Header::BYTES..).unwrap_or_default();
         let step = match decode(head.tag, body) {
-            Ok(message) => self.session.judge(message, &self.live.rules, super::shared::unix_now()),
+            Ok(message) => {
+                let catalog = self.shared.catalog.load();
+                let own_backend = |who: &Principal, process_id| self.shared.sessions.owns(who, process_id);
+                let basis =
+                    Basis { rules: &self.live.rules, catalog: catalog.as_deref(), own_backend: &own_backend };
+                self.session.judge(message, &basis, super::shared::unix_now())
+            }
             Err(fault) => return self.bad_message(head, fault).await,
         };
         match step {

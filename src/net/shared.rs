@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use super::cancel::Sessions;
 use crate::audit::{AuditError, Event, Log, Recorded};
+use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::identity::Directory;
 use crate::limits::Admission;
@@ -37,6 +38,8 @@ pub struct Shared {
     pub warehouse: Warehouse,
     pub admission: Admission,
     pub sessions: Sessions,
+    /// The newest snapshot; `None` until there is one.
+    pub catalog: ArcSwapOption<Catalog>,
 }
 
 impl Shared {

@@ -10,7 +10,7 @@ use super::login::Hello;
 use super::upstream::Upstream;
 use crate::audit::record::SessionIdentity;
 use crate::config::{Config, PresentAs, UpstreamLogin};
-use crate::policy::{Decision, Obligations, Principal, RuleSet, decide, obligations};
+use crate::policy::{Basis, Decision, Obligations, Principal, RuleSet, decide, obligations};
 use crate::refusal::Refusal;
 use crate::session::{Opening, Session, SessionBounds, fields};
 use crate::sql::{Class, Facts, Scope, ScopeBounds, SessionChange, TextBounds};
@@ -70,7 +70,7 @@ pub async fn start(
     let logged_in = shared.warehouse.login(login, &parameters).await.map_err(|fault| told(&fault))?;
     let place = shared
         .sessions
-        .enter(greeting.session, logged_in.process_id)
+        .enter(greeting.session, &principal, logged_in.process_id)
         .map_err(|error| Refusal::fault("58000", format!("tollgate: {error}")))?;
     welcome(out, &logged_in, config, hello, &place);
     let application = settings.iter().find(|(name, _)| name == "application_name");
@@ -211,7 +211,7 @@ fn judge(
         let mut facts = Facts::plain(Class::Session, "SET");
         let change = SessionChange { setting: name.clone(), values: vec![value.clone()], local: false };
         facts.session.push(change);
-        if let Decision::Deny(denial) = decide(principal, &facts, rules) {
+        if let Decision::Deny(denial) = decide(principal, &facts, &Basis::of(rules)) {
             let mut refusal = denial.refusal;
             refusal.sqlstate = "28000";
             return Err(refusal);

@@ -1,19 +1,20 @@
 //! The decision: principal, facts and rules to a verdict with its reason. Deny wins, doubt is deny.
 
-use super::Principal;
 use super::check::is_system;
 use super::decision::{Decision, Denial, Obligations, Permit, Place};
 use super::explain;
 use super::rule::{Domain, ReadPosture, RuleSet};
 use super::settings::objection;
 use super::subject::{is_member, is_steward, obligations};
+use super::{Basis, Principal};
 use crate::refusal::{Code, Refusal};
 use crate::sql::{Class, Facts, FunctionRisk, Relation, risk};
 
 /// Judges one statement.
-pub fn decide(principal: &Principal, facts: &Facts, rules: &RuleSet) -> Decision {
+pub fn decide(principal: &Principal, facts: &Facts, basis: &Basis<'_>) -> Decision {
+    let rules = basis.rules;
     let obligations = obligations(principal, rules);
-    let case = Case { principal, facts, rules };
+    let case = Case { principal, facts, rules, basis };
     match case.objection(&obligations) {
         Some(objection) => Decision::Deny(objection.into_denial(principal)),
         None => {
@@ -28,6 +29,7 @@ struct Case<'a> {
     principal: &'a Principal,
     facts: &'a Facts,
     rules: &'a RuleSet,
+    basis: &'a Basis<'a>,
 }
 
 /// Why not.
@@ -56,6 +58,7 @@ impl Case<'_> {
             .or_else(|| self.by_class())
             .or_else(|| self.egress())
             .or_else(|| self.functions())
+            .or_else(|| self.signals())
             .or_else(|| self.session(obligations))
             .or_else(|| self.targets())
             .or_else(|| self.reads())
@@ -109,12 +112,21 @@ impl Case<'_> {
             {
                 return None;
             }
+            if self.facts.settled.contains(name) {
+                return None;
+            }
             match risk(name) {
                 FunctionRisk::Harmless => None,
                 FunctionRisk::Effect(effect) => Some(explain::function(name, effect, None)),
                 FunctionRisk::Unknown => Some(explain::function(name, "what it does is not known", None)),
             }
         })
+    }
+
+    /// One's own sessions may be ended, nobody else's.
+    fn signals(&self) -> Option<Objection> {
+        let foreign = |process: &&i32| !(self.basis.own_backend)(self.principal, **process);
+        self.facts.signals.iter().find(foreign).map(|process| explain::signal(*process))
     }
 
     /// A name without schema, in the rules or in the call, may mean any schema's.

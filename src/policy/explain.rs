@@ -112,6 +112,15 @@ pub(super) fn function(name: &str, why: &str, rule: Option<Place>) -> Objection 
     }
 }
 
+pub(super) fn signal(process: i32) -> Objection {
+    Objection {
+        code: Code::RestrictedFunction,
+        rule: None,
+        reason: format!("ending or cancelling {process} is not allowed: it is no session of yours"),
+        hint: "Your own sessions can be ended, by the number that pg_backend_pid() gives in them".to_owned(),
+    }
+}
+
 pub(super) fn session(fixed: &Fixed) -> Objection {
     Objection {
         code: Code::SessionChange,

@@ -1,5 +1,6 @@
 //! Rules, and the decision they lead to: pure functions over plain data.
 
+mod basis;
 mod check;
 mod decide;
 pub mod decision;
@@ -13,6 +14,7 @@ mod subject;
 mod tests;
 
 pub use crate::document::Problem;
+pub use basis::Basis;
 pub use decide::decide;
 pub use decision::{Decision, Denial, Obligations, OnRows, Permit, Place};
 pub use parse::{RuleFile, parse, size, subject as parse_subject};

@@ -89,7 +89,7 @@ fn set(setting: &str, values: &[&str]) -> Facts {
 
 #[track_caller]
 fn denied(principal: &Principal, facts: &Facts, code: Code) -> Denial {
-    match decide(principal, facts, &rules()) {
+    match decide(principal, facts, &Basis::of(&rules())) {
         Decision::Deny(denial) => {
             assert_eq!(denial.refusal.code, Some(code), "{denial:?}");
             assert!(denial.refusal.hint.is_some(), "{denial:?}");
@@ -101,7 +101,7 @@ fn denied(principal: &Principal, facts: &Facts, code: Code) -> Denial {
 
 #[track_caller]
 fn allowed(principal: &Principal, facts: &Facts) -> Obligations {
-    match decide(principal, facts, &rules()) {
+    match decide(principal, facts, &Basis::of(&rules())) {
         Decision::Allow(permit) => permit.obligations().clone(),
         Decision::Deny(denial) => panic!("denied: {denial:?}"),
     }
@@ -149,10 +149,13 @@ fn stewards_may_be_a_group_of_tokens_or_of_the_rules() {
     let facts = write(Relation::new("orders", "daily"));
     let by_token = who("eve@x", PrincipalKind::Person, &["orders-stewards"]);
     for principal in [ana(), account("dbt_prod"), by_token] {
-        assert!(matches!(decide(&principal, &facts, &rules), Decision::Allow(_)), "{principal:?}");
+        assert!(
+            matches!(decide(&principal, &facts, &Basis::of(&rules)), Decision::Allow(_)),
+            "{principal:?}"
+        );
     }
     let other = who("eve@x", PrincipalKind::Person, &["stewards"]);
-    assert!(matches!(decide(&other, &facts, &rules), Decision::Deny(_)));
+    assert!(matches!(decide(&other, &facts, &Basis::of(&rules)), Decision::Deny(_)));
 }
 
 #[test]
@@ -256,7 +259,7 @@ fn reads_follow_the_posture_and_ones_own_domain() {
     let reading = |schema: &str| {
         let mut facts = Facts::plain(Class::Read, "SELECT");
         facts.reads.insert(Relation::new(schema, "t"));
-        decide(&ana(), &facts, &rules)
+        decide(&ana(), &facts, &Basis::of(&rules))
     };
     for schema in ["orders", "sandbox_orders", "pg_catalog", "temp"] {
         assert!(matches!(reading(schema), Decision::Allow(_)), "{schema}");
@@ -424,6 +427,6 @@ proptest! {
             _ => &mut facts.locks,
         };
         set.insert(target);
-        prop_assert!(matches!(decide(&principal, &facts, &rules()), Decision::Deny(_)));
+        prop_assert!(matches!(decide(&principal, &facts, &Basis::of(&rules())), Decision::Deny(_)));
     }
 }

@@ -8,12 +8,12 @@ use super::pending::Pending;
 use super::prepared::{Portal, Prepared};
 use super::step::{Gate, GateKind, Judged, Protest, Refused, Step};
 use crate::audit::record::Protocol;
-use crate::policy::{Decision, Permit, RuleSet};
+use crate::policy::{Basis, Decision, Permit};
 use crate::refusal::Refusal;
 use crate::sql::{Statement, understand};
 
 impl Session {
-    pub(super) fn judge_parse(&mut self, name: &str, text: &str, types: &[u8], rules: &RuleSet) -> Step {
+    pub(super) fn judge_parse(&mut self, name: &str, text: &str, types: &[u8], basis: &Basis<'_>) -> Step {
         let awaited = self.pending.iter().any(|pending| match pending {
             Pending::Parse { name: other } | Pending::CloseStatement { name: other } => other == name,
             _ => false,
@@ -29,7 +29,7 @@ impl Session {
             let text = format!("tollgate: more than {} prepared statements", self.bounds.prepared_max);
             return self.fault(Refusal::fault("54000", text).with_hint("Close those no longer needed"));
         }
-        let statement = match self.single(text, rules) {
+        let statement = match self.single(text, basis) {
             Ok(statement) => statement,
             Err(step) => return step,
         };
@@ -47,7 +47,7 @@ impl Session {
     }
 
     /// The one statement of a text, allowed; or what becomes of its frame.
-    fn single(&mut self, text: &str, rules: &RuleSet) -> Result<Option<Statement>, Step> {
+    fn single(&mut self, text: &str, basis: &Basis<'_>) -> Result<Option<Statement>, Step> {
         let asked = self.asked(Protocol::Extended, text);
         let mut statements = match understand(text, &self.scope, &self.bounds.text) {
             Ok(statements) => statements.into_iter(),
@@ -60,13 +60,13 @@ impl Session {
             return Err(self.fault(refusal));
         }
         if let Some(statement) = &statement {
-            let _permit = self.permit(statement, rules)?;
+            let _permit = self.permit(statement, basis)?;
         }
         Ok(statement)
     }
 
-    fn permit(&self, statement: &Statement, rules: &RuleSet) -> Result<Permit, Step> {
-        match self.decide_one(statement, rules) {
+    fn permit(&self, statement: &Statement, basis: &Basis<'_>) -> Result<Permit, Step> {
+        match self.decide_one(statement, basis) {
             Decision::Allow(permit) => Ok(permit),
             Decision::Deny(denial) => {
                 let protest = Protest {
@@ -82,7 +82,7 @@ impl Session {
         }
     }
 
-    pub(super) fn judge_bind(&mut self, portal: &str, name: &str, rules: &RuleSet) -> Step {
+    pub(super) fn judge_bind(&mut self, portal: &str, name: &str, basis: &Basis<'_>) -> Step {
         let Some(prepared) = self.prepared(name) else {
             let text = match name {
                 "" => "unnamed prepared statement does not exist".to_owned(),
@@ -99,7 +99,7 @@ impl Session {
             Err(step) => return step,
         };
         if let Some(statement) = &prepared.statement {
-            let permit = match self.permit(statement, rules) {
+            let permit = match self.permit(statement, basis) {
                 Ok(permit) => permit,
                 Err(step) => return step,
             };
@@ -153,7 +153,7 @@ impl Session {
         Ok(prepared)
     }
 
-    pub(super) fn judge_execute(&mut self, name: &str, rules: &RuleSet) -> Step {
+    pub(super) fn judge_execute(&mut self, name: &str, basis: &Basis<'_>) -> Step {
         let (statement, estimate) = match self.portals.find(name) {
             // The server resolved its names at Bind, so its facts are those of Bind.
             Some(portal) => (portal.prepared.statement.clone(), portal.estimate),
@@ -172,7 +172,7 @@ impl Session {
             self.pending.push_back(Pending::ExecuteNothing);
             return Step::Pass;
         };
-        match self.permit(&statement, rules) {
+        match self.permit(&statement, basis) {
             Ok(permit) => {
                 let asked = self.asked(Protocol::Extended, &statement.text);
                 let kind = GateKind::Execute { portal: name.to_owned() };

@@ -8,14 +8,14 @@ use super::pending::{Pending, Run, changes_scope};
 use super::step::{Asked, Gate, GateKind, Judged, Protest, Refused, Step};
 use crate::audit::record::Protocol;
 use crate::identity::claim;
-use crate::policy::{Decision, Denial, EndUserSource, RuleSet, decide};
+use crate::policy::{Basis, Decision, Denial, EndUserSource, decide};
 use crate::refusal::{Code, Refusal};
 use crate::sql::{Class, Facts, NotUnderstood, Statement, TransactionStep, understand};
 use crate::wire::{Frontend, Target};
 
 impl Session {
     /// What becomes of `message`, under the rules live now. `now_unix` in seconds.
-    pub fn judge(&mut self, message: Frontend<'_>, rules: &RuleSet, now_unix: i64) -> Step {
+    pub fn judge(&mut self, message: Frontend<'_>, basis: &Basis<'_>, now_unix: i64) -> Step {
         if message == Frontend::Terminate {
             return Step::Terminate;
         }
@@ -37,10 +37,10 @@ impl Session {
             Frontend::Close(target) => self.judge_close(target),
             _ if self.pending.iter().any(Pending::unsettles) => Step::Hold,
             _ if self.principal.expires_at.is_some_and(|end| end <= now_unix) => Step::Fatal(expired()),
-            Frontend::Query(text) => self.judge_query(text, rules),
-            Frontend::Parse { name, text, types } => self.judge_parse(name, text, types, rules),
-            Frontend::Bind { portal, statement, .. } => self.judge_bind(portal, statement, rules),
-            Frontend::Execute { portal, .. } => self.judge_execute(portal, rules),
+            Frontend::Query(text) => self.judge_query(text, basis),
+            Frontend::Parse { name, text, types } => self.judge_parse(name, text, types, basis),
+            Frontend::Bind { portal, statement, .. } => self.judge_bind(portal, statement, basis),
+            Frontend::Execute { portal, .. } => self.judge_execute(portal, basis),
             Frontend::FunctionCall => self.judge_function_call(),
         }
     }
@@ -68,7 +68,7 @@ impl Session {
         Step::Pass
     }
 
-    fn judge_query(&mut self, text: &str, rules: &RuleSet) -> Step {
+    fn judge_query(&mut self, text: &str, basis: &Basis<'_>) -> Step {
         let asked = self.asked(Protocol::Simple, text);
         let statements = match understand(text, &self.scope, &self.bounds.text) {
             Ok(statements) => statements,
@@ -80,7 +80,7 @@ impl Session {
         if statements.is_empty() {
             return self.push_ready(Pending::Query(Run::of(VecDeque::new())));
         }
-        match self.decide_all(statements, rules) {
+        match self.decide_all(statements, basis) {
             Ok(statements) => Step::gate(Gate { kind: GateKind::Query, statements, asked, estimate: None }),
             Err((refusal, protests)) => Step::refuse(Refused { refusal, asked, protests, in_query: true }),
         }
@@ -90,12 +90,12 @@ impl Session {
     fn decide_all(
         &self,
         statements: Vec<Statement>,
-        rules: &RuleSet,
+        basis: &Basis<'_>,
     ) -> Result<Vec<Judged>, (Refusal, Vec<Protest>)> {
         let mut judged = Vec::with_capacity(statements.len());
         let mut denied = None;
         for (at, statement) in statements.iter().enumerate() {
-            match self.decide_one(statement, rules) {
+            match self.decide_one(statement, basis) {
                 Decision::Allow(permit) => judged.push(Judged { statement: statement.clone(), permit }),
                 Decision::Deny(denial) => {
                     denied = Some((at, denial));
@@ -110,7 +110,7 @@ impl Session {
     }
 
     /// Policy's decision, and the session's own reasons to say no.
-    pub(super) fn decide_one(&self, statement: &Statement, rules: &RuleSet) -> Decision {
+    pub(super) fn decide_one(&self, statement: &Statement, basis: &Basis<'_>) -> Decision {
         let facts = &statement.facts;
         if self.draining && !ends_transaction(facts) {
             return Decision::Deny(denial(
@@ -126,7 +126,7 @@ impl Session {
                     .with_hint("Close what is no longer needed"),
             ));
         }
-        decide(&self.principal, facts, rules)
+        decide(&self.principal, facts, basis)
     }
 
     fn judge_function_call(&mut self) -> Step {

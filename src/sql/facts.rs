@@ -152,6 +152,13 @@ pub struct Facts {
     pub locks: BTreeSet<Relation>,
     /// Folded names of the functions called anywhere, with their schema if one was given.
     pub functions: BTreeSet<String>,
+    /// Those of `functions` whose effects other facts tell: `set_config` of literals is a change of the
+    /// session, `pg_cancel_backend` of a literal process a signal.
+    pub settled: BTreeSet<String>,
+    /// The warehouse's processes that it cancels or ends.
+    pub signals: BTreeSet<i32>,
+    /// CASCADE: what depends on the altered relations goes with them.
+    pub cascades: bool,
     pub session: Vec<SessionChange>,
     pub egress: Vec<Egress>,
     pub transaction: Option<TransactionStep>,
@@ -181,6 +188,9 @@ impl Facts {
             alters: BTreeSet::new(),
             locks: BTreeSet::new(),
             functions: BTreeSet::new(),
+            settled: BTreeSet::new(),
+            signals: BTreeSet::new(),
+            cascades: false,
             session: Vec::new(),
             egress: Vec::new(),
             transaction: None,
