@@ -188,7 +188,7 @@ fn search_path(settings: &[(String, String)], config: &Config) -> Vec<String> {
     match settings.iter().rev().find(|(name, _)| name == "search_path") {
         Some((_, value)) => value
             .split(',')
-            .map(|entry| entry.trim().trim_matches('"').to_owned())
+            .map(|entry| entry.trim().trim_matches('"').to_ascii_lowercase())
             .filter(|entry| !entry.is_empty())
             .collect(),
         None => config.session.search_path.clone(),
@@ -205,7 +205,8 @@ fn judge(
     for (name, value) in settings {
         // Letters, digits and few signs: nothing that could be read otherwise when it is quoted below.
         let plain = value.bytes().all(|b| b.is_ascii_graphic() || b == b' ') && !value.contains(['\'', '\\']);
-        if name == "search_path" && !plain {
+        let cased = value.contains('"') && value.contains(|c: char| c.is_ascii_uppercase());
+        if name == "search_path" && (!plain || cased) {
             return Err(Refusal::fault("22023", "tollgate: startup search_path is not understood"));
         }
         let mut facts = Facts::plain(Class::Session, "SET");

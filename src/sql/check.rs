@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::functions::{FunctionRisk, risk};
-use super::lex::{Kind, Token};
+use super::lex::{Kind, Token, fold};
 use super::names::doubt;
 use super::{Facts, NotUnderstood};
 
@@ -129,6 +129,7 @@ pub(super) fn add_missed_calls(tokens: &[Token], listed: &BTreeSet<String>, fact
     doubt_operators(tokens, facts);
     for pair in tokens.windows(2) {
         let [Token { kind: Kind::Word { value, quoted }, .. }, next] = pair else { continue };
+        let value = &fold(value);
         let skipped = (!quoted && BEFORE_BRACKETS.contains(&value.as_str())) || listed.contains(value);
         if !next.is_mark('(') || skipped || risk(value) == FunctionRisk::Harmless {
             continue;

@@ -1,6 +1,6 @@
 //! What a statement does, found without running it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -164,10 +164,12 @@ pub struct Facts {
     pub transaction: Option<TransactionStep>,
     pub prepared: Option<PreparedStep>,
     pub cursor: Option<CursorStep>,
-    /// Temporary relations dropped, so that their names no longer shadow.
+    /// Temporary relations dropped, as spelled, so that their names no longer shadow.
     pub drops_temp: BTreeSet<String>,
     /// DISCARD ALL / DISCARD TEMP: every temporary relation goes.
     pub drops_all_temp: bool,
+    /// How temporary relations made here are spelled, by their folded names.
+    pub temp_spellings: BTreeMap<String, String>,
     /// EXPLAIN takes this statement and its cost says something: it reads, writes from a query, or calls set-returning functions.
     pub estimable: bool,
     /// The SQL that EXPLAIN is to be run on when it is not the statement itself (the query of DECLARE, COPY (query), EXPLAIN ANALYZE).
@@ -198,6 +200,7 @@ impl Facts {
             cursor: None,
             drops_temp: BTreeSet::new(),
             drops_all_temp: false,
+            temp_spellings: BTreeMap::new(),
             estimable: false,
             estimate_of: None,
             doubts: Vec::new(),

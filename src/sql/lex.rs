@@ -17,7 +17,8 @@ pub(super) enum StringForm {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// `value` is folded to lower case (ASCII); `quoted` words are never keywords.
+    /// `value` is folded to lower case (ASCII) but where it is `quoted`, as PostgreSQL does; Redshift folds
+    /// those too. Quoted words are never keywords.
     Word {
         value: String,
         quoted: bool,
@@ -64,6 +65,11 @@ impl Token {
 /// Lower case as the server folds: ASCII only, other letters stay as they are.
 pub(super) fn fold(name: &str) -> String {
     name.to_ascii_lowercase()
+}
+
+/// Whether PostgreSQL and Redshift keep this spelling under different names.
+pub(super) fn is_cased(name: &str) -> bool {
+    name.contains(|c: char| c.is_ascii_uppercase())
 }
 
 /// Cuts the whole text into tokens; comments and blanks fall away.
@@ -283,7 +289,7 @@ impl Lexer<'_> {
         if value.is_empty() {
             return Err(refuse("an empty name", start));
         }
-        self.push(Kind::Word { value: fold(&value), quoted }, start);
+        self.push(Kind::Word { value: if quoted { value } else { fold(&value) }, quoted }, start);
         Ok(())
     }
 
@@ -348,7 +354,7 @@ impl Lexer<'_> {
         }
         self.at += 1;
         let name = self.take_while(continues_name);
-        self.word(format!("#{name}"), true, start)
+        self.word(fold(&format!("#{name}")), true, start)
     }
 
     fn operator(&mut self, start: usize) -> Result<(), NotUnderstood> {

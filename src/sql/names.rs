@@ -1,7 +1,11 @@
 //! Which relations a name can mean.
+//!
+//! Names come as spelled: unquoted ones folded, quoted ones as they stand, which PostgreSQL keeps and
+//! Redshift folds. Relations are told by their folded names, as rules name them.
 
 use std::collections::BTreeSet;
 
+use super::lex::{fold, is_cased};
 use super::scope::{Scope, TempKind};
 use super::{Facts, Relation};
 
@@ -18,19 +22,21 @@ fn is_temp_schema(schema: &str) -> bool {
 }
 
 fn qualified(schema: &str, name: &str) -> Relation {
-    if is_temp_schema(schema) { Relation::temp(name) } else { Relation::new(schema, name) }
+    let (schema, name) = (fold(schema), fold(name));
+    if is_temp_schema(&schema) { Relation::temp(name) } else { Relation::new(schema, name) }
 }
 
-/// Every relation that a name in an expression, a FROM or a target may mean, by folded parts.
+/// Every relation that a name in an expression, a FROM or a target may mean.
 pub(super) fn resolve(parts: &[String], scope: &Scope) -> BTreeSet<Relation> {
-    let [name] = parts else { return resolve_new(parts, scope) };
+    let [spelled] = parts else { return resolve_new(parts, scope) };
+    let name = fold(spelled);
     // Named on the path, these are looked up where they stand there instead of first.
     let placed = scope.search_path().iter().any(|schema| is_temp_schema(schema) || schema == "pg_catalog");
-    let first = match scope.temp(name) {
+    let first = match scope.temp(spelled) {
         Some(TempKind::Table | TempKind::View) if !placed => return BTreeSet::from([Relation::temp(name)]),
         Some(_) => Some(Relation::temp(name)),
-        None if is_system(name) && !placed => return BTreeSet::from([Relation::new("pg_catalog", name)]),
-        None if is_system(name) => Some(Relation::new("pg_catalog", name)),
+        None if is_system(&name) && !placed => return BTreeSet::from([Relation::new("pg_catalog", name)]),
+        None if is_system(&name) => Some(Relation::new("pg_catalog", name)),
         None => None,
     };
     let mut candidates = resolve_new(parts, scope);
@@ -50,16 +56,28 @@ pub(super) fn resolve_target(parts: &[String], scope: &Scope) -> BTreeSet<Relati
 }
 
 /// Every relation that a CREATE of this name may make: temporary ones do not stand in its way.
+///
+/// `#name` is temporary to Redshift; PostgreSQL knows it quoted alone, as a name like any other.
 pub(super) fn resolve_new(parts: &[String], scope: &Scope) -> BTreeSet<Relation> {
     match parts {
-        [name] if name.starts_with('#') => BTreeSet::from([Relation::temp(name)]),
-        [name] if scope.search_path().is_empty() => BTreeSet::from([Relation::new("pg_catalog", name)]),
-        [name] => scope.search_path().iter().map(|schema| qualified(schema, name)).collect(),
+        [name] => {
+            let mut made: BTreeSet<Relation> =
+                scope.search_path().iter().map(|schema| qualified(schema, name)).collect();
+            if scope.search_path().is_empty() {
+                made.insert(Relation::new("pg_catalog", fold(name)));
+            }
+            if name.starts_with('#') {
+                made.insert(Relation::temp(fold(name)));
+            }
+            made
+        }
         [schema, name] => BTreeSet::from([qualified(schema, name)]),
-        [database, schema, name] if database == scope.database() => BTreeSet::from([qualified(schema, name)]),
+        [database, schema, name] if fold(database) == scope.database() => {
+            BTreeSet::from([qualified(schema, name)])
+        }
         [database, schema, name] => {
-            let mut relation = Relation::new(schema, name);
-            relation.database = Some(database.clone());
+            let mut relation = Relation::new(fold(schema), fold(name));
+            relation.database = Some(fold(database));
             BTreeSet::from([relation])
         }
         _ => BTreeSet::new(),
@@ -71,11 +89,37 @@ pub(super) fn doubt_name(parts: &[String], facts: &mut Facts) {
     if parts.is_empty() || parts.len() > 3 {
         doubt(facts, format!("the name `{}` has more parts than a relation's", parts.join(".")));
     }
-    if parts.iter().rev().nth(1).is_some_and(|schema| schema == Relation::TEMP) {
+    if parts.iter().rev().nth(1).is_some_and(|schema| fold(schema) == Relation::TEMP) {
         doubt(facts, "a schema named `temp` cannot be told from temporary relations");
     }
     for part in parts.iter().filter(|part| part.len() > NAME_BYTES_MAX) {
         doubt(facts, format!("identifier longer than the server keeps: `{part}`"));
+    }
+}
+
+/// The same for a name that is changed: PostgreSQL knows `"Orders"` beside `orders`.
+pub(super) fn doubt_target(parts: &[String], facts: &mut Facts) {
+    doubt_name(parts, facts);
+    let before = parts.split_last().map_or(&[][..], |(_, before)| before);
+    if let Some(schema) = before.iter().find(|part| is_cased(part)) {
+        doubt(facts, format!("the schema `{schema}` is another one where quoted capitals are kept"));
+    }
+}
+
+/// What about a function's name could hide that it is another's.
+pub(super) fn doubt_function(parts: &[String], facts: &mut Facts) {
+    if parts.iter().any(|part| part.contains('.')) {
+        doubt(facts, "a function's name with a dot inside");
+    }
+    if let Some(part) = parts.iter().find(|part| is_cased(part)) {
+        doubt(facts, format!("the function `{part}` is another one where quoted capitals are kept"));
+    }
+}
+
+/// A name of the session's own objects that differs from another in case alone.
+pub(super) fn doubt_own(name: &str, scope: &Scope, facts: &mut Facts) {
+    if scope.blurs(name) {
+        doubt(facts, format!("`{name}` differs in case alone from another name of this session"));
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::lex::fold;
 use super::{CursorStep, Facts, PreparedStep, SessionChange, TransactionStep};
 
 /// How much a client can make a [`Scope`] hold.
@@ -33,13 +34,23 @@ pub enum Status {
     Failed,
 }
 
+/// What a spelling means among the temporary relations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TempKind {
     Table,
-    /// Writes to it land in whatever it reads.
     View,
-    /// Exists or not, by whether the server commits at TRUNCATE.
+    /// The name may mean a temporary relation, or another behind it.
     Maybe,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Temp {
+    /// Otherwise it exists or not: by whether the server commits at TRUNCATE, or keeps capitals.
+    certain: bool,
+    /// Writes to it land in whatever it reads.
+    view: bool,
+    /// `None` where several differ in case alone.
+    spelled: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +65,9 @@ struct State {
     path: Vec<String>,
     /// SET LOCAL: in force until the transaction ends.
     local_path: Option<Vec<String>>,
-    temp: BTreeMap<String, TempKind>,
+    /// By folded names.
+    temp: BTreeMap<String, Temp>,
+    /// By names as spelled.
     cursors: BTreeMap<String, Cursor>,
 }
 
@@ -77,20 +90,21 @@ pub struct Scope {
     pinned: Vec<String>,
     state: State,
     transaction: Option<Transaction>,
+    /// By names as spelled.
     prepared: BTreeMap<String, Arc<str>>,
 }
 
 impl Scope {
     /// `login` is the upstream user (`$user`), `search_path` what Tollgate pinned at start.
     pub fn new(login: &str, database: &str, search_path: &[String], bounds: ScopeBounds) -> Self {
-        let login = super::lex::fold(login);
+        let login = fold(login);
         let pinned = path_of(search_path, &login);
         let state =
             State { path: pinned.clone(), local_path: None, temp: BTreeMap::new(), cursors: BTreeMap::new() };
         Self {
             bounds,
             login,
-            database: super::lex::fold(database),
+            database: fold(database),
             pinned,
             state,
             transaction: None,
@@ -131,8 +145,33 @@ impl Scope {
         self.state.temp.keys().map(String::as_str)
     }
 
-    pub(super) fn temp(&self, name: &str) -> Option<TempKind> {
-        self.state.temp.get(name).copied()
+    /// What a bare name means among the temporary relations.
+    pub(super) fn temp(&self, spelled: &str) -> Option<TempKind> {
+        let temp = self.state.temp.get(&fold(spelled))?;
+        Some(match temp {
+            Temp { certain: true, view, spelled: Some(own) } if own == spelled => {
+                if *view {
+                    TempKind::View
+                } else {
+                    TempKind::Table
+                }
+            }
+            Temp { .. } => TempKind::Maybe,
+        })
+    }
+
+    /// Whether a temporary relation of this folded name may be a view.
+    pub(super) fn is_temp_view(&self, name: &str) -> bool {
+        self.state.temp.get(name).is_some_and(|temp| temp.view)
+    }
+
+    /// Whether another prepared statement's or cursor's name differs from this in case alone: servers
+    /// disagree on which is meant.
+    pub(super) fn blurs(&self, name: &str) -> bool {
+        let savepoints = self.transaction.iter().flat_map(|transaction| &transaction.savepoints);
+        let names = self.prepared.keys().chain(self.state.cursors.keys());
+        let mut names = names.chain(savepoints.map(|(name, _)| name));
+        names.any(|other| other != name && other.eq_ignore_ascii_case(name))
     }
 
     /// Keeps a named statement of PREPARE or of the protocol's Parse: one name space.
@@ -223,26 +262,32 @@ impl Scope {
         if facts.drops_all_temp {
             self.state.temp.clear();
         }
-        for name in &facts.drops_temp {
-            self.state.temp.remove(name);
+        for spelled in &facts.drops_temp {
+            let name = fold(spelled);
+            if let Some(temp) = self.state.temp.get_mut(&name) {
+                if temp.spelled.as_ref() == Some(spelled) {
+                    self.state.temp.remove(&name);
+                } else {
+                    temp.certain = false;
+                }
+            }
         }
         // One candidate among others: which of them was made is not known.
         let certain = facts.creates.iter().all(super::Relation::is_temp);
-        let kind = match (certain, facts.command.contains("VIEW")) {
-            (_, true) => TempKind::View,
-            (true, false) => TempKind::Table,
-            (false, false) => TempKind::Maybe,
-        };
+        let view = facts.command.contains("VIEW");
         let made: BTreeSet<_> = facts.creates.iter().filter(|relation| relation.is_temp()).collect();
         for relation in made {
             let max = self.bounds.temp_relations_max;
             if self.state.temp.len() >= max && !self.state.temp.contains_key(&relation.name) {
                 return Err(ScopeFull { what: "temporary relations", max });
             }
-            let kept = self.state.temp.get(&relation.name).copied();
-            self.state
-                .temp
-                .insert(relation.name.clone(), kept.filter(|kept| *kept == TempKind::View).unwrap_or(kind));
+            let spelled = facts.temp_spellings.get(&relation.name).unwrap_or(&relation.name);
+            let made = Temp { certain, view, spelled: Some(spelled.clone()) };
+            let made = match self.state.temp.remove(&relation.name) {
+                Some(kept) => kept.joined(made),
+                None => made,
+            };
+            self.state.temp.insert(relation.name.clone(), made);
         }
         Ok(())
     }
@@ -358,20 +403,34 @@ fn ends_or_rewinds(facts: &Facts) -> bool {
     )
 }
 
+impl Temp {
+    /// What holds where this one was known and another is made.
+    fn joined(self, other: Self) -> Self {
+        let same = self.spelled == other.spelled;
+        Self {
+            certain: same && (self.certain || other.certain),
+            view: self.view || other.view,
+            spelled: self.spelled.filter(|_| same),
+        }
+    }
+}
+
 /// A state that holds whichever of two is true: every name of either is a candidate.
 fn either(one: State, other: State) -> State {
     let mut state = one.clone();
     state.path.extend(other.path.into_iter().filter(|schema| !one.path.contains(schema)));
-    for (name, kind) in other.temp.iter().chain(&one.temp) {
+    for (name, temp) in other.temp.iter().chain(&one.temp) {
         let certain = one.temp.get(name) == other.temp.get(name);
-        state.temp.insert(name.clone(), if certain { *kind } else { TempKind::Maybe });
+        let kept = state.temp.entry(name.clone()).or_insert_with(|| temp.clone());
+        *kept = kept.clone().joined(temp.clone());
+        kept.certain &= certain;
     }
     state
 }
 
 fn path_of(values: &[String], login: &str) -> Vec<String> {
     let resolve = |schema: &String| {
-        let folded = super::lex::fold(schema);
+        let folded = fold(schema);
         if folded == "$user" { login.to_owned() } else { folded }
     };
     values.iter().map(resolve).filter(|schema| !schema.is_empty()).collect()

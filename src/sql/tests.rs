@@ -358,7 +358,7 @@ fn settings_and_identity_are_followed() {
     let told = |class, setting: &str, values: &[&str]| {
         (class, setting.to_owned(), values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>())
     };
-    assert_eq!(of("set search_path to a, \"B\""), told(Class::Session, "search_path", &["a", "b"]));
+    assert_eq!(of("set search_path to a, \"b\""), told(Class::Session, "search_path", &["a", "b"]));
     assert_eq!(of("set search_path = 'a, b'"), told(Class::Session, "search_path", &["a, b"]));
     assert_eq!(of("SET app_context.user_id TO 'x'"), told(Class::Session, "app_context.user_id", &["x"]));
     assert_eq!(of("set query_group to default"), told(Class::Session, "query_group", &[]));
@@ -592,5 +592,37 @@ proptest! {
     #[test]
     fn no_mixture_of_words_panics(words in proptest::collection::vec(proptest::sample::select(WORDS), 0..25)) {
         let _ = understand(&words.join(" "), &scope(), &bounds());
+    }
+}
+
+#[test]
+fn names_that_differ_in_case_are_not_taken_for_one_another() {
+    let path = "set search_path to orders;";
+    // PostgreSQL keeps "Daily" beside daily, Redshift folds both: each may be meant.
+    let both = last(&format!("{path} create temp table \"Daily\" (a int); delete from daily"));
+    assert_eq!(shown(&both.writes), "orders.daily temp.daily");
+    let own = last(&format!("{path} create temp table \"Daily\" (a int); delete from \"Daily\""));
+    assert_eq!(shown(&own.writes), "temp.daily");
+    let kept =
+        last(&format!("{path} create temp table daily (a int); drop table \"DAILY\"; delete from daily"));
+    assert_eq!(shown(&kept.writes), "orders.daily temp.daily");
+    let cte = last(&format!("{path} with \"Daily\" as (select 1) select * from daily"));
+    assert_eq!(shown(&cte.reads), "orders.daily");
+    check("drop table \"Daily\"", Class::Ddl, "DROP TABLE", ["", "", "", "public.daily"]);
+    for doubtful in [
+        "prepare \"A\" as select 1; prepare a as select 2",
+        "prepare \"A\" as select 1; execute a",
+        "begin; savepoint \"S\"; savepoint s",
+        "begin; declare \"C\" cursor for select 1; fetch c",
+        "delete from \"Orders\".t",
+        "create table \"Sandbox\".t (a int)",
+        "alter table t set schema \"Orders\"",
+        "drop schema \"Orders\"",
+        "set search_path to \"Orders\"",
+        "set search_path to 'Orders'",
+        "call orders.\"Refresh\"()",
+        "select orders.\"F\"(1)",
+    ] {
+        doubted(doubtful);
     }
 }

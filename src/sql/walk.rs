@@ -11,8 +11,8 @@ use sqlparser::ast::{
 
 use super::check::{add_missed_calls, check_changes};
 use super::lex::{Token, fold};
-use super::names::{doubt, doubt_name, resolve, resolve_new, resolve_target};
-use super::scope::{Scope, TempKind};
+use super::names::{doubt, doubt_function, doubt_name, doubt_target, resolve, resolve_new, resolve_target};
+use super::scope::Scope;
 use super::{Class, Facts, NotUnderstood, Relation};
 
 /// The facts of a parsed statement; `tokens` are the same statement, to check the tree against.
@@ -98,7 +98,7 @@ fn refuse(reason: &str) -> Flow {
 
 fn parts_of(name: &ObjectName) -> Result<Vec<String>, String> {
     let part = |part: &ObjectNamePart| match part {
-        ObjectNamePart::Identifier(ident) => Ok(fold(&ident.value)),
+        ObjectNamePart::Identifier(ident) => Ok(ident.value.clone()),
         ObjectNamePart::Function(_) => Err("a name made by a function".to_owned()),
     };
     name.0.iter().map(part).collect()
@@ -123,10 +123,8 @@ impl Walk<'_> {
         match parts_of(name) {
             Ok(parts) => {
                 doubt_name(&parts, &mut self.facts);
-                if parts.iter().any(|part| part.contains('.')) {
-                    doubt(&mut self.facts, "a function's name with a dot inside");
-                }
-                self.facts.functions.insert(parts.join("."));
+                doubt_function(&parts, &mut self.facts);
+                self.facts.functions.insert(fold(&parts.join(".")));
                 ControlFlow::Continue(())
             }
             Err(reason) => ControlFlow::Break(reason),
@@ -144,7 +142,10 @@ impl Walk<'_> {
             return ControlFlow::Continue(());
         }
         let navigates = parts.len() > 3
-            && parts.first().is_some_and(|first| self.aliases.iter().any(|aliases| aliases.contains(first)));
+            && parts.first().is_some_and(|first| {
+                let first = fold(first);
+                self.aliases.iter().any(|aliases| aliases.contains(&first))
+            });
         if !navigates {
             doubt_name(&parts, &mut self.facts);
         }
@@ -155,7 +156,7 @@ impl Walk<'_> {
     fn write(&mut self, name: &ObjectName) -> Flow {
         match parts_of(name) {
             Ok(parts) => {
-                self.listed.extend(parts.last().cloned());
+                self.listed.extend(parts.last().map(|name| fold(name)));
                 let written = targets(&parts, self.scope, &mut self.facts);
                 self.facts.writes.extend(written);
                 self.facts.class = self.facts.class.max(Class::Write);
@@ -217,8 +218,10 @@ impl Walk<'_> {
 
     fn into(&mut self, into: &SelectInto) -> Flow {
         let names = |target: &Expr| match target {
-            Expr::Identifier(ident) => Some(vec![fold(&ident.value)]),
-            Expr::CompoundIdentifier(idents) => Some(idents.iter().map(|i: &Ident| fold(&i.value)).collect()),
+            Expr::Identifier(ident) => Some(vec![ident.value.clone()]),
+            Expr::CompoundIdentifier(idents) => {
+                Some(idents.iter().map(|ident: &Ident| ident.value.clone()).collect())
+            }
             _ => None,
         };
         let [target] = into.targets.as_slice() else { return refuse("SELECT INTO several targets") };
@@ -232,10 +235,9 @@ impl Walk<'_> {
 
 /// What a write to this name changes, with a doubt where it lands elsewhere.
 pub(super) fn targets(parts: &[String], scope: &Scope, facts: &mut Facts) -> BTreeSet<Relation> {
-    doubt_name(parts, facts);
+    doubt_target(parts, facts);
     let written = resolve_target(parts, scope);
-    if written.iter().any(|relation| relation.is_temp() && scope.temp(&relation.name) == Some(TempKind::View))
-    {
+    if written.iter().any(|relation| relation.is_temp() && scope.is_temp_view(&relation.name)) {
         doubt(facts, "a write through a temporary view lands in what the view reads");
     }
     written
@@ -248,15 +250,26 @@ pub(super) fn created(
     scope: &Scope,
     facts: &mut Facts,
 ) -> BTreeSet<Relation> {
-    doubt_name(parts, facts);
-    match parts.last() {
+    doubt_target(parts, facts);
+    let made = match parts.last() {
         Some(name) if temporary => {
             if parts.len() > 1 && !resolve_new(parts, scope).iter().all(Relation::is_temp) {
                 doubt(facts, "a temporary relation with a schema's name");
             }
-            BTreeSet::from([Relation::temp(name)])
+            BTreeSet::from([Relation::temp(fold(name))])
         }
         _ => resolve_new(parts, scope),
+    };
+    spell(parts, &made, facts);
+    made
+}
+
+/// Keeps how the temporary ones among what is made are spelled.
+pub(super) fn spell(parts: &[String], made: &BTreeSet<Relation>, facts: &mut Facts) {
+    if let Some(name) = parts.last()
+        && made.iter().any(Relation::is_temp)
+    {
+        facts.temp_spellings.insert(fold(name), name.clone());
     }
 }
 
@@ -290,9 +303,9 @@ impl Visitor for Walk<'_> {
         if let Some(with) = &query.with {
             frame.recursive = with.recursive;
             for cte in &with.cte_tables {
-                let name = fold(&cte.alias.name.value);
+                let name = cte.alias.name.value.clone();
                 doubt_name(std::slice::from_ref(&name), &mut self.facts);
-                self.listed.insert(name.clone());
+                self.listed.insert(fold(&name));
                 frame.bodies.push((std::ptr::from_ref(cte.query.as_ref()), name));
             }
         }

@@ -6,9 +6,8 @@ use super::objects::{
     whole_schema,
 };
 use super::reader::Reader;
-use crate::sql::lex::Token;
-use crate::sql::names::doubt;
-use crate::sql::scope::TempKind;
+use crate::sql::lex::{Token, fold};
+use crate::sql::names::{doubt, doubt_target};
 use crate::sql::understand::Context;
 use crate::sql::walk::targets;
 use crate::sql::{Class, Egress, Facts, Relation, TransactionStep};
@@ -87,9 +86,7 @@ fn relation(reader: &mut Reader<'_>, command: String, context: &Context<'_>) -> 
         facts.transaction = Some(TransactionStep::ImplicitCommit);
         return Ok(facts);
     }
-    let through = |relation: &Relation| {
-        relation.is_temp() && context.scope.temp(&relation.name) == Some(TempKind::View)
-    };
+    let through = |relation: &Relation| relation.is_temp() && context.scope.is_temp_view(&relation.name);
     if facts.alters.iter().any(through) {
         doubt(&mut facts, "a change of a temporary view");
     }
@@ -97,9 +94,10 @@ fn relation(reader: &mut Reader<'_>, command: String, context: &Context<'_>) -> 
         let new = reader.word()?;
         reader.end()?;
         for relation in facts.alters.clone() {
-            let renamed = Relation { name: new.clone(), ..relation.clone() };
+            let renamed = Relation { name: fold(&new), ..relation.clone() };
             if relation.is_temp() {
-                facts.drops_temp.insert(relation.name);
+                facts.drops_temp.extend(name.last().cloned());
+                facts.temp_spellings.insert(fold(&new), new.clone());
                 facts.creates.insert(renamed.clone());
             }
             facts.alters.insert(renamed);
@@ -109,8 +107,9 @@ fn relation(reader: &mut Reader<'_>, command: String, context: &Context<'_>) -> 
     if reader.eat(&["set", "schema"]) {
         let schema = reader.word()?;
         reader.end()?;
+        doubt_target(&[schema.clone(), String::new()], &mut facts);
         for relation in facts.alters.clone() {
-            facts.alters.insert(Relation { schema: schema.clone(), ..relation });
+            facts.alters.insert(Relation { schema: fold(&schema), ..relation });
         }
         return Ok(facts);
     }

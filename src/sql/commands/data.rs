@@ -7,8 +7,8 @@ use super::Read;
 use super::prepared::expressions;
 use super::reader::Reader;
 use crate::sql::check::add_missed_calls;
-use crate::sql::lex::{Kind, Token};
-use crate::sql::names::{doubt, doubt_name, resolve};
+use crate::sql::lex::{Kind, Token, fold};
+use crate::sql::names::{doubt, doubt_function, doubt_name, resolve};
 use crate::sql::understand::{Context, facts_of, inner_text, query};
 use crate::sql::walk::targets;
 use crate::sql::{Class, Egress, Facts, NotUnderstood, TransactionStep};
@@ -130,7 +130,7 @@ pub(super) fn explain(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
             let off = value.is_some_and(|value| {
                 matches!(value.keyword(), Some("false" | "off")) || value.kind == Kind::Number("0".to_owned())
             });
-            matches!(&token.kind, Kind::Word { value, .. } if value == "analyze" || value == "analyse")
+            matches!(&token.kind, Kind::Word { value, .. } if ["analyze", "analyse"].contains(&fold(value).as_str()))
                 && !off
         });
     } else {
@@ -264,7 +264,8 @@ pub(super) fn call(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     facts.functions = called.functions;
     facts.doubts = called.doubts;
     doubt_name(&name, &mut facts);
-    facts.functions.insert(name.join("."));
+    doubt_function(&name, &mut facts);
+    facts.functions.insert(fold(&name.join(".")));
     Ok(facts)
 }
 

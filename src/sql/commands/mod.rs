@@ -45,14 +45,14 @@ pub(super) fn read(tokens: &[Token], context: &Context<'_>) -> Result<Option<Fac
         "use" => session::use_database(&mut reader),
         "discard" => session::discard(&mut reader),
         "begin" | "start" | "commit" | "end" | "rollback" | "abort" | "savepoint" | "release" => {
-            session::transaction(word, &mut reader)
+            session::transaction(word, &mut reader, context)
         }
         "declare" => prepared::declare(&mut reader, context),
         "fetch" | "move" => prepared::fetch(word, &mut reader, context),
-        "close" => prepared::close(&mut reader),
+        "close" => prepared::close(&mut reader, context),
         "prepare" => prepared::prepare(&mut reader, context),
         "execute" => prepared::execute(&mut reader, context),
-        "deallocate" => prepared::deallocate(&mut reader),
+        "deallocate" => prepared::deallocate(&mut reader, context),
         "listen" | "unlisten" | "notify" => session::notification(word, &mut reader),
         "cancel" => session::cancel(&mut reader),
         "create" => objects::create(&mut reader, context),

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::Read;
 use super::reader::Reader;
 use crate::sql::check::add_missed_calls;
-use crate::sql::lex::{Kind, Token};
-use crate::sql::names::{doubt, doubt_name, resolve, resolve_target};
+use crate::sql::lex::{Kind, Token, fold};
+use crate::sql::names::{doubt, doubt_name, doubt_target, resolve, resolve_target};
 use crate::sql::understand::{Context, facts_of};
 use crate::sql::walk::{created, targets};
 use crate::sql::{Class, Egress, Facts, NotUnderstood, Relation};
@@ -45,13 +45,13 @@ pub(super) fn privilege_change(verb: &str, kind: &str) -> Facts {
 }
 
 pub(super) fn whole_schema(name: &[String], facts: &mut Facts) -> Relation {
-    doubt_name(name, facts);
-    if name.last().is_some_and(|schema| schema.starts_with("pg_")) {
+    doubt_target(&[name, &[String::new()]].concat(), facts);
+    if name.last().is_some_and(|schema| fold(schema).starts_with("pg_")) {
         doubt(facts, "a change of a schema of the server's own");
     }
-    let mut relation = Relation::new(name.last().cloned().unwrap_or_default(), "*");
+    let mut relation = Relation::new(name.last().map(|schema| fold(schema)).unwrap_or_default(), "*");
     if name.len() > 1 {
-        relation.database = name.first().cloned();
+        relation.database = name.first().map(|database| fold(database));
     }
     relation
 }
@@ -233,14 +233,15 @@ fn behind(word: &str, tokens: &[Token]) -> Vec<Vec<String>> {
 }
 
 pub(super) fn definition(tokens: &[Token], facts: &mut Facts, context: &Context<'_>) {
-    let mut listed: BTreeSet<String> = behind("constraint", tokens).into_iter().flatten().collect();
+    let constraints = behind("constraint", tokens).into_iter().flatten();
+    let mut listed: BTreeSet<String> = constraints.map(|name| fold(&name)).collect();
     // A foreign key holds its table's rows in place for everyone.
     for name in behind("references", tokens) {
         facts.locks.extend(resolve(&name, context.scope));
     }
     for name in behind("references", tokens).into_iter().chain(behind("like", tokens)) {
         doubt_name(&name, facts);
-        listed.extend(name.last().cloned());
+        listed.extend(name.last().map(|name| fold(name)));
         facts.reads.extend(resolve(&name, context.scope));
     }
     let parents =
@@ -249,7 +250,8 @@ pub(super) fn definition(tokens: &[Token], facts: &mut Facts, context: &Context<
         if name.first().is_some_and(|first| matches!(first.as_str(), "of" | "by")) && name.len() == 1 {
             continue;
         }
-        listed.extend(name.last().cloned());
+        doubt_target(&name, facts);
+        listed.extend(name.last().map(|name| fold(name)));
         facts.alters.extend(resolve_target(&name, context.scope));
     }
     add_missed_calls(tokens, &listed, facts);
@@ -299,7 +301,7 @@ fn view(reader: &mut Reader<'_>, temporary: bool, materialized: bool, context: &
 }
 
 pub(super) fn altered(name: &[String], facts: &mut Facts, context: &Context<'_>) -> BTreeSet<Relation> {
-    doubt_name(name, facts);
+    doubt_target(name, facts);
     resolve_target(name, context.scope)
 }
 
@@ -321,8 +323,9 @@ pub(super) fn drop(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
         "table" | "view" | "index" | "sequence" | "type" | "domain" | "model" | "library" => {
             for name in reader.names()? {
                 let dropped = altered(&name, &mut facts, context);
-                let temporary = dropped.iter().filter(|relation| relation.is_temp());
-                facts.drops_temp.extend(temporary.map(|relation| relation.name.clone()));
+                if dropped.iter().any(Relation::is_temp) {
+                    facts.drops_temp.extend(name.last().cloned());
+                }
                 facts.alters.extend(dropped);
             }
         }

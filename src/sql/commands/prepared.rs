@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Read;
 use super::reader::Reader;
 use crate::sql::lex::{Kind, Token};
-use crate::sql::names::doubt;
+use crate::sql::names::{doubt, doubt_own};
 use crate::sql::understand::{Context, facts_of, inner_text, query};
 use crate::sql::{Class, CursorStep, Facts, PreparedStep, Relation};
 
@@ -27,6 +27,7 @@ pub(super) fn declare(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let rest = reader.rest();
     let mut facts = query(rest, context)?;
     "DECLARE".clone_into(&mut facts.command);
+    doubt_own(&name, context.scope, &mut facts);
     facts.estimate_of = Some(Arc::from(context.source(rest)));
     facts.cursor = Some(CursorStep::Declare { name, hold });
     Ok(facts)
@@ -64,16 +65,19 @@ pub(super) fn fetch(word: &str, reader: &mut Reader<'_>, context: &Context<'_>) 
         None => doubt(&mut facts, format!("the cursor `{name}` is not known")),
     }
     let name = name.clone();
+    doubt_own(&name, context.scope, &mut facts);
     facts.cursor = Some(if word == "move" { CursorStep::Move { name } } else { CursorStep::Fetch { name } });
     Ok(facts)
 }
 
-pub(super) fn close(reader: &mut Reader<'_>) -> Read {
+pub(super) fn close(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let mut facts = Facts::plain(Class::Session, "CLOSE");
     facts.cursor = Some(if reader.eat(&["all"]) {
         CursorStep::CloseAll
     } else {
-        CursorStep::Close { name: reader.word()? }
+        let name = reader.word()?;
+        doubt_own(&name, context.scope, &mut facts);
+        CursorStep::Close { name }
     });
     reader.end()?;
     Ok(facts)
@@ -91,6 +95,7 @@ pub(super) fn prepare(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let rest = reader.rest();
     let mut facts = query(rest, context)?;
     "PREPARE".clone_into(&mut facts.command);
+    doubt_own(&name, context.scope, &mut facts);
     facts.creates.clear();
     facts.estimable = false;
     facts.prepared = Some(PreparedStep::Prepare { name, text: Arc::from(context.source(rest)) });
@@ -118,6 +123,7 @@ pub(super) fn execute(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
         doubt(&mut facts, "a temporary view made by EXECUTE");
     }
     "EXECUTE".clone_into(&mut facts.command);
+    doubt_own(&name, context.scope, &mut facts);
     facts.estimable = false;
     facts.prepared = Some(PreparedStep::Execute { name });
     Ok(facts)
@@ -132,13 +138,15 @@ pub(super) fn expressions(tokens: &[Token], context: &Context<'_>) -> Read {
     facts_of(&selected, context)
 }
 
-pub(super) fn deallocate(reader: &mut Reader<'_>) -> Read {
+pub(super) fn deallocate(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     reader.eat(&["prepare"]);
     let mut facts = Facts::plain(Class::Session, "DEALLOCATE");
     facts.prepared = Some(if reader.eat(&["all"]) {
         PreparedStep::DeallocateAll
     } else {
-        PreparedStep::Deallocate { name: reader.word()? }
+        let name = reader.word()?;
+        doubt_own(&name, context.scope, &mut facts);
+        PreparedStep::Deallocate { name }
     });
     reader.end()?;
     Ok(facts)

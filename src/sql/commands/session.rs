@@ -2,14 +2,18 @@
 
 use super::Read;
 use super::reader::Reader;
-use crate::sql::lex::{Kind, Token};
-use crate::sql::names::doubt;
+use crate::sql::lex::{Kind, Token, fold, is_cased};
+use crate::sql::names::{doubt, doubt_own};
+use crate::sql::understand::Context;
 use crate::sql::{Class, CursorStep, Facts, NotUnderstood, PreparedStep, SessionChange, TransactionStep};
 
 fn changed(command: &str, class: Class, setting: &str, values: Vec<String>, local: bool) -> Facts {
     let mut facts = Facts::plain(class, command);
     if setting == "search_path" && values.iter().any(|schema| schema.eq_ignore_ascii_case("temp")) {
         doubt(&mut facts, "a schema named `temp` cannot be told from temporary relations");
+    }
+    if setting == "search_path" && values.iter().any(|schema| is_cased(schema)) {
+        doubt(&mut facts, "a schema on the path is another one where quoted capitals are kept");
     }
     if setting == "search_path"
         && values.iter().skip(1).any(|schema| schema.eq_ignore_ascii_case("pg_catalog"))
@@ -61,7 +65,7 @@ pub(super) fn set(reader: &mut Reader<'_>) -> Read {
         reader.skip();
         "search_path".to_owned()
     } else {
-        let name = reader.name()?.join(".");
+        let name = fold(&reader.name()?.join("."));
         if !reader.op("=") && !reader.eat(&["to"]) {
             return Err(reader.refuse("SET without `=` or TO"));
         }
@@ -126,7 +130,7 @@ pub(super) fn reset(reader: &mut Reader<'_>) -> Read {
     } else if reader.eat(&["use"]) {
         "database".to_owned()
     } else {
-        reader.name()?.join(".")
+        fold(&reader.name()?.join("."))
     };
     reader.end()?;
     Ok(changed("RESET", class_of(&setting), &setting, Vec::new(), false))
@@ -169,7 +173,7 @@ pub(super) fn discard(reader: &mut Reader<'_>) -> Read {
     Ok(facts)
 }
 
-pub(super) fn transaction(word: &str, reader: &mut Reader<'_>) -> Read {
+pub(super) fn transaction(word: &str, reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let mut command = word.to_ascii_uppercase();
     let step = match word {
         "begin" | "start" => {
@@ -211,6 +215,12 @@ pub(super) fn transaction(word: &str, reader: &mut Reader<'_>) -> Read {
     };
     reader.end()?;
     let mut facts = Facts::plain(Class::Transaction, command);
+    if let TransactionStep::Savepoint(name)
+    | TransactionStep::Release(name)
+    | TransactionStep::RollbackTo(name) = &step
+    {
+        doubt_own(name, context.scope, &mut facts);
+    }
     facts.transaction = Some(step);
     Ok(facts)
 }

@@ -1,0 +1,1 @@
+CREATE TABLE "SANDBOX_ORDERS".t (n int);
