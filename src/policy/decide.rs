@@ -82,8 +82,10 @@ impl Case<'_> {
     /// A change that names nothing (VACUUM alone) reaches everything.
     fn unaimed(&self) -> Option<Objection> {
         let facts = self.facts;
-        let aimed =
-            !facts.targets().is_empty() || !facts.drops_temp.is_empty() || !facts.functions.is_empty();
+        let aimed = !facts.targets().is_empty()
+            || !facts.drops_temp.is_empty()
+            || !facts.functions.is_empty()
+            || !facts.signals.is_empty();
         (!aimed).then(|| explain::unaimed(&facts.command))
     }
 

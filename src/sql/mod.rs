@@ -4,6 +4,7 @@
 
 mod check;
 mod commands;
+mod effects;
 mod escape;
 pub mod facts;
 mod fingerprint;

@@ -596,6 +596,38 @@ proptest! {
 }
 
 #[test]
+fn functions_with_effects_tell_what_they_do_where_literals_say_it() {
+    let set = last("select set_config('DateStyle', 'ISO', false)");
+    assert_eq!(
+        (set.session[0].setting.as_str(), set.session[0].values.as_slice()),
+        ("datestyle", &["ISO".to_owned()][..])
+    );
+    assert_eq!((set.class, set.settled.len()), (Class::Session, 1));
+    let pgadmin =
+        "select set_config('bytea_output','hex',false) from pg_settings where name = 'bytea_output'";
+    assert_eq!(last(pgadmin).session[0].setting, "bytea_output");
+    assert_eq!(last("select pg_terminate_backend(41)").signals, [41].into());
+    assert_eq!(last("cancel 42 'too long'").signals, [42].into());
+    // Otherwise the call itself is what is judged.
+    for unsettled in [
+        "select set_config('Search_Path', 'orders', false)",
+        "select set_config('role', 'bob', false)",
+        "select set_config('datestyle', x, false) from t",
+        "select set_config('date' || 'style', 'ISO', false)",
+        "select set_config('datestyle', 'ISO', false), set_config('role', 'bob', true)",
+        "select pg_terminate_backend(pid) from pg_stat_activity",
+        "select pg_terminate_backend($1)",
+        "select pg_cancel_backend(1), pg_cancel_backend(pid) from t",
+        "prepare p as select set_config('datestyle', 'ISO', false)",
+        "explain select set_config('datestyle', 'ISO', false)",
+    ] {
+        let facts = last(unsettled);
+        assert!(facts.settled.is_empty() && facts.session.is_empty(), "{unsettled}");
+        assert!(!facts.functions.is_empty(), "{unsettled}");
+    }
+}
+
+#[test]
 fn names_that_differ_in_case_are_not_taken_for_one_another() {
     let path = "set search_path to orders;";
     // PostgreSQL keeps "Daily" beside daily, Redshift folds both: each may be meant.

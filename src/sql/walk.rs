@@ -10,6 +10,7 @@ use sqlparser::ast::{
 };
 
 use super::check::{add_missed_calls, check_changes};
+use super::effects::Effects;
 use super::lex::{Token, fold};
 use super::names::{doubt, doubt_function, doubt_name, doubt_target, resolve, resolve_new, resolve_target};
 use super::scope::Scope;
@@ -29,13 +30,15 @@ pub(super) fn walk(statement: &Statement, tokens: &[Token], scope: &Scope) -> Re
         creates: false,
         locking: false,
         sets: false,
+        effects: Effects::default(),
     };
     if let ControlFlow::Break(reason) = statement.visit(&mut walk) {
         return Err(NotUnderstood { reason, offset });
     }
-    let Walk { mut facts, listed, changes, creates, locking, sets, .. } = walk;
+    let Walk { mut facts, listed, changes, creates, locking, sets, effects, .. } = walk;
     check_changes(tokens, changes, creates)?;
     add_missed_calls(tokens, &listed, &mut facts);
+    effects.settle(tokens, &mut facts);
     if locking {
         facts.locks = facts.reads.clone();
     }
@@ -88,6 +91,7 @@ struct Walk<'a> {
     creates: bool,
     locking: bool,
     sets: bool,
+    effects: Effects,
 }
 
 type Flow = ControlFlow<String>;
@@ -389,7 +393,13 @@ impl Visitor for Walk<'_> {
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> Flow {
         match expr {
-            Expr::Function(function) => self.call(&function.name),
+            Expr::Function(function) => {
+                let flow = self.call(&function.name);
+                if let Ok(parts) = parts_of(&function.name) {
+                    self.effects.call(&parts.join("."), function);
+                }
+                flow
+            }
             _ => ControlFlow::Continue(()),
         }
     }

@@ -28,9 +28,17 @@ pub(super) fn declare(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let mut facts = query(rest, context)?;
     "DECLARE".clone_into(&mut facts.command);
     doubt_own(&name, context.scope, &mut facts);
+    unsettle(&mut facts);
     facts.estimate_of = Some(Arc::from(context.source(rest)));
     facts.cursor = Some(CursorStep::Declare { name, hold });
     Ok(facts)
+}
+
+/// What runs later, or in parts, changes the session then and not now.
+fn unsettle(facts: &mut Facts) {
+    facts.settled.clear();
+    facts.session.clear();
+    facts.signals.clear();
 }
 
 pub(super) fn fetch(word: &str, reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
@@ -97,6 +105,7 @@ pub(super) fn prepare(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     "PREPARE".clone_into(&mut facts.command);
     doubt_own(&name, context.scope, &mut facts);
     facts.creates.clear();
+    unsettle(&mut facts);
     facts.estimable = false;
     facts.prepared = Some(PreparedStep::Prepare { name, text: Arc::from(context.source(rest)) });
     Ok(facts)

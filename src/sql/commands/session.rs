@@ -267,15 +267,17 @@ pub(super) fn notification(word: &str, reader: &mut Reader<'_>) -> Read {
 
 /// CANCEL of Redshift ends another's statement, as `pg_cancel_backend` does.
 pub(super) fn cancel(reader: &mut Reader<'_>) -> Read {
-    if !matches!(reader.peek().map(|token| &token.kind), Some(Kind::Number(_))) {
-        return Err(reader.refuse("CANCEL without a process id"));
-    }
+    let process = match reader.peek().map(|token| &token.kind) {
+        Some(Kind::Number(digits)) => digits.parse().ok(),
+        _ => None,
+    };
+    let Some(process) = process else { return Err(reader.refuse("CANCEL without a process id")) };
     reader.skip();
     if reader.peek().is_some() {
         reader.literal()?;
     }
     reader.end()?;
     let mut facts = Facts::plain(Class::Maintenance, "CANCEL");
-    facts.functions.insert("pg_cancel_backend".to_owned());
+    facts.signals.insert(process);
     Ok(facts)
 }
