@@ -57,6 +57,7 @@ impl Case<'_> {
         self.doubt()
             .or_else(|| self.by_class())
             .or_else(|| self.egress())
+            .or_else(|| self.beyond())
             .or_else(|| self.functions())
             .or_else(|| self.signals())
             .or_else(|| self.session(obligations))
@@ -85,8 +86,14 @@ impl Case<'_> {
         let aimed = !facts.targets().is_empty()
             || !facts.drops_temp.is_empty()
             || !facts.functions.is_empty()
-            || !facts.signals.is_empty();
+            || !facts.signals.is_empty()
+            || facts.beyond.is_some();
         (!aimed).then(|| explain::unaimed(&facts.command))
+    }
+
+    /// What no schema holds is nobody's to change by a rule.
+    fn beyond(&self) -> Option<Objection> {
+        self.facts.beyond.as_deref().map(|kind| explain::beyond(&self.facts.command, kind))
     }
 
     /// A procedure's body is not seen: it runs by name alone.

@@ -70,6 +70,15 @@ pub(super) fn unaimed(command: &str) -> Objection {
     }
 }
 
+pub(super) fn beyond(command: &str, kind: &str) -> Objection {
+    Objection {
+        code: Code::UnlistedWrite,
+        rule: None,
+        reason: format!("{command} is not allowed: a {kind} lies in no schema, so no rule can free it"),
+        hint: "Ask the data team for the change".to_owned(),
+    }
+}
+
 pub(super) fn privilege(command: &str) -> Objection {
     Objection {
         code: Code::PrivilegeChange,

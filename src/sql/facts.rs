@@ -159,6 +159,8 @@ pub struct Facts {
     pub signals: BTreeSet<i32>,
     /// CASCADE: what depends on the altered relations goes with them.
     pub cascades: bool,
+    /// What it changes that no schema holds: `database`, `extension`, `server`.
+    pub beyond: Option<String>,
     pub session: Vec<SessionChange>,
     pub egress: Vec<Egress>,
     pub transaction: Option<TransactionStep>,
@@ -193,6 +195,7 @@ impl Facts {
             settled: BTreeSet::new(),
             signals: BTreeSet::new(),
             cascades: false,
+            beyond: None,
             session: Vec::new(),
             egress: Vec::new(),
             transaction: None,

@@ -1,50 +1,25 @@
 //! ALTER.
 
 use super::Read;
-use super::objects::{
-    BODY_KINDS, PRIVILEGE_KINDS, altered, definition, place_of, privilege_change, whole_database,
-    whole_schema,
-};
+use super::create::{place_of, whole, whole_schema};
+use super::drop::altered;
+use super::kinds::{Home, Kind};
 use super::reader::Reader;
+use super::tables::definition;
 use crate::sql::lex::{Token, fold};
 use crate::sql::names::{doubt, doubt_target};
 use crate::sql::understand::Context;
 use crate::sql::walk::targets;
-use crate::sql::{Class, Egress, Facts, Relation, TransactionStep};
+use crate::sql::{Class, Egress, Facts, NotUnderstood, Relation, TransactionStep};
 
 pub(super) fn alter(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let owned = changes_owner(reader.rest());
     let external = reader.eat(&["external"]);
-    let materialized = reader.eat(&["materialized"]);
-    reader.eat(&["foreign"]);
-    let kind = reader.word()?;
-    let command =
-        format!("ALTER {}{}", if materialized { "MATERIALIZED " } else { "" }, kind.to_ascii_uppercase());
-    let mut facts = match kind.as_str() {
-        "table" | "view" | "index" | "sequence" | "type" | "domain" => relation(reader, command, context)?,
-        "schema" => {
-            let mut facts = Facts::plain(Class::Ddl, command);
-            let name = reader.name()?;
-            let schema = whole_schema(&name, &mut facts);
-            facts.alters.insert(schema);
-            if reader.eat(&["rename", "to"]) {
-                let name = reader.name()?;
-                let schema = whole_schema(&name, &mut facts);
-                facts.alters.insert(schema);
-            }
-            facts
-        }
-        kind if PRIVILEGE_KINDS.contains(&kind) => privilege_change("ALTER", kind),
-        kind if BODY_KINDS.contains(&kind) => {
-            let mut facts = Facts::plain(Class::Ddl, command);
-            let name = reader.name()?;
-            facts.alters = altered(&name, &mut facts, context);
-            doubt(&mut facts, format!("the body of a {kind} is not seen"));
-            facts
-        }
-        "database" => whole_database("ALTER DATABASE"),
-        "system" => whole_database("ALTER SYSTEM"),
-        _ => return Err(reader.refuse("an ALTER that is not understood")),
+    let mut facts = if reader.eat(&["schema"]) {
+        schema(reader)?
+    } else {
+        let kind = Kind::read(reader)?;
+        object(kind, reader, context)?
     };
     // An owner's rights are what a view reads with.
     if owned {
@@ -53,6 +28,49 @@ pub(super) fn alter(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     if external {
         facts.class = facts.class.max(Class::Egress);
         facts.egress.push(Egress { place: place_of(reader.rest()), role: None });
+    }
+    Ok(facts)
+}
+
+fn schema(reader: &mut Reader<'_>) -> Read {
+    let mut facts = Facts::plain(Class::Ddl, "ALTER SCHEMA");
+    let name = reader.name()?;
+    let schema = whole_schema(&name, &mut facts);
+    facts.alters.insert(schema);
+    if reader.eat(&["rename", "to"]) {
+        let name = reader.name()?;
+        let schema = whole_schema(&name, &mut facts);
+        facts.alters.insert(schema);
+    }
+    Ok(facts)
+}
+
+fn object(kind: &Kind, reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
+    let mut facts = whole("ALTER", kind);
+    if kind.opaque {
+        doubt(&mut facts, format!("the body of a {} is not seen", kind.name()));
+    }
+    match kind.home {
+        Home::Beyond | Home::Outside | Home::Principals => {}
+        Home::Relation => {
+            reader.if_exists();
+            reader.name()?;
+            if !reader.eat(&["on"]) {
+                return Err(reader.refuse("ALTER without ON"));
+            }
+            let name = reader.name()?;
+            facts.alters = altered(&name, &mut facts, context);
+        }
+        Home::Schema => relation(reader, &mut facts, context)?,
+        Home::Routine | Home::Operator => {
+            let name = reader.operator()?;
+            facts.alters = altered(&name, &mut facts, context);
+            let _ = reader.brackets();
+            if reader.eat(&["using"]) {
+                reader.word()?;
+            }
+            moved(reader, &name, &mut facts)?;
+        }
     }
     Ok(facts)
 }
@@ -66,52 +84,32 @@ fn changes_owner(tokens: &[Token]) -> bool {
     })
 }
 
-fn relation(reader: &mut Reader<'_>, command: String, context: &Context<'_>) -> Read {
-    let mut facts = Facts::plain(Class::Ddl, command);
+fn relation(reader: &mut Reader<'_>, facts: &mut Facts, context: &Context<'_>) -> Result<(), NotUnderstood> {
     reader.if_exists();
     reader.eat(&["only"]);
     if reader.eat(&["all", "in"]) {
-        return Err(reader.refuse("an ALTER of a whole tablespace"));
+        facts.beyond = Some("tablespace".to_owned());
+        return Ok(());
     }
     let name = reader.name()?;
     reader.op("*");
-    facts.alters = altered(&name, &mut facts, context);
+    facts.alters = altered(&name, facts, context);
     if reader.eat(&["append", "from"]) {
         let source = reader.name()?;
         facts.writes = std::mem::take(&mut facts.alters);
-        let emptied = targets(&source, context.scope, &mut facts);
+        let emptied = targets(&source, context.scope, facts);
         facts.writes.extend(emptied);
         facts.class = Class::Write;
         "ALTER TABLE APPEND".clone_into(&mut facts.command);
         facts.transaction = Some(TransactionStep::ImplicitCommit);
-        return Ok(facts);
+        return Ok(());
     }
     let through = |relation: &Relation| relation.is_temp() && context.scope.is_temp_view(&relation.name);
     if facts.alters.iter().any(through) {
-        doubt(&mut facts, "a change of a temporary view");
+        doubt(facts, "a change of a temporary view");
     }
-    if reader.eat(&["rename", "to"]) {
-        let new = reader.word()?;
-        reader.end()?;
-        for relation in facts.alters.clone() {
-            let renamed = Relation { name: fold(&new), ..relation.clone() };
-            if relation.is_temp() {
-                facts.drops_temp.extend(name.last().cloned());
-                facts.temp_spellings.insert(fold(&new), new.clone());
-                facts.creates.insert(renamed.clone());
-            }
-            facts.alters.insert(renamed);
-        }
-        return Ok(facts);
-    }
-    if reader.eat(&["set", "schema"]) {
-        let schema = reader.word()?;
-        reader.end()?;
-        doubt_target(&[schema.clone(), String::new()], &mut facts);
-        for relation in facts.alters.clone() {
-            facts.alters.insert(Relation { schema: fold(&schema), ..relation });
-        }
-        return Ok(facts);
+    if moved(reader, &name, facts)? {
+        return Ok(());
     }
     let rest = reader.rest();
     let guarded = rest
@@ -124,6 +122,34 @@ fn relation(reader: &mut Reader<'_>, command: String, context: &Context<'_>) -> 
         facts.egress.push(Egress { place: place_of(rest), role: None });
         facts.class = facts.class.max(Class::Egress);
     }
-    definition(rest, &mut facts, context);
-    Ok(facts)
+    definition(rest, facts, context);
+    Ok(())
+}
+
+/// RENAME TO and SET SCHEMA: what is altered has two names.
+fn moved(reader: &mut Reader<'_>, name: &[String], facts: &mut Facts) -> Result<bool, NotUnderstood> {
+    if reader.eat(&["rename", "to"]) {
+        let new = reader.word()?;
+        reader.end()?;
+        for relation in facts.alters.clone() {
+            let renamed = Relation { name: fold(&new), ..relation.clone() };
+            if relation.is_temp() {
+                facts.drops_temp.extend(name.last().cloned());
+                facts.temp_spellings.insert(fold(&new), new.clone());
+                facts.creates.insert(renamed.clone());
+            }
+            facts.alters.insert(renamed);
+        }
+        return Ok(true);
+    }
+    if reader.eat(&["set", "schema"]) {
+        let schema = reader.word()?;
+        reader.end()?;
+        doubt_target(&[schema.clone(), String::new()], facts);
+        for relation in facts.alters.clone() {
+            facts.alters.insert(Relation { schema: fold(&schema), ..relation });
+        }
+        return Ok(true);
+    }
+    Ok(false)
 }

@@ -190,46 +190,6 @@ pub(super) fn truncate(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     Ok(facts)
 }
 
-pub(super) fn maintain(word: &str, reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
-    let command = if word == "vacuum" { "VACUUM" } else { "ANALYZE" };
-    let mut facts = Facts::plain(Class::Maintenance, command);
-    let _ = reader.brackets();
-    let kinds = [
-        "full",
-        "freeze",
-        "verbose",
-        "analyze",
-        "sort",
-        "delete",
-        "reindex",
-        "recluster",
-        "only",
-        "compression",
-    ];
-    while reader.eat_any(&kinds).is_some() {}
-    while matches!(reader.peek().map(|token| &token.kind), Some(Kind::Word { .. })) {
-        if matches!(reader.keyword(), Some("to" | "boost" | "predicate" | "all" | "comprows")) {
-            break;
-        }
-        let name = reader.name()?;
-        let altered = targets(&name, context.scope, &mut facts);
-        facts.alters.extend(altered);
-        let _ = reader.brackets();
-        if !reader.mark(',') {
-            break;
-        }
-    }
-    let words = ["to", "percent", "boost", "predicate", "all", "columns", "comprows"];
-    while reader.eat_any(&words).is_some()
-        || matches!(reader.peek().map(|token| &token.kind), Some(Kind::Number(_))) && {
-            reader.skip();
-            true
-        }
-    {}
-    reader.end()?;
-    Ok(facts)
-}
-
 pub(super) fn lock(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     reader.eat(&["table"]);
     let mut facts = Facts::plain(Class::Transaction, "LOCK TABLE");

@@ -1,11 +1,15 @@
 //! Tollgate's own grammar: every statement but queries and the changes of rows.
 
 mod alter;
+mod create;
 mod data;
-mod objects;
+mod drop;
+mod kinds;
+mod maintain;
 mod prepared;
 mod reader;
 mod session;
+mod tables;
 
 use super::lex::Token;
 use super::understand::Context;
@@ -27,14 +31,17 @@ pub(super) fn read(tokens: &[Token], context: &Context<'_>) -> Result<Option<Fac
     };
     reader.skip();
     let facts = match word {
-        "select" | "with" | "insert" | "update" | "values" => return Ok(None),
+        "select" | "with" | "insert" | "update" | "values" | "table" => return Ok(None),
         "merge" => return data::merge(tokens, context),
         "delete" => return data::delete(tokens, context),
         "copy" => data::copy(&mut reader, context),
         "unload" => data::unload(&mut reader, context),
         "explain" => data::explain(&mut reader, context),
         "truncate" => data::truncate(&mut reader, context),
-        "vacuum" | "analyze" | "analyse" => data::maintain(word, &mut reader, context),
+        "vacuum" | "analyze" | "analyse" => maintain::vacuum(word, &mut reader, context),
+        "cluster" => maintain::cluster(&mut reader, context),
+        "reindex" => maintain::reindex(&mut reader, context),
+        "checkpoint" | "load" => maintain::server(word),
         "lock" => data::lock(&mut reader, context),
         "refresh" => data::refresh(&mut reader, context),
         "call" => data::call(&mut reader, context),
@@ -55,13 +62,15 @@ pub(super) fn read(tokens: &[Token], context: &Context<'_>) -> Result<Option<Fac
         "deallocate" => prepared::deallocate(&mut reader, context),
         "listen" | "unlisten" | "notify" => session::notification(word, &mut reader),
         "cancel" => session::cancel(&mut reader),
-        "create" => objects::create(&mut reader, context),
+        "create" => create::create(&mut reader, context),
         "alter" => alter::alter(&mut reader, context),
-        "drop" => objects::drop(&mut reader, context),
-        "comment" => objects::comment(&mut reader, context),
-        "attach" | "detach" => objects::attach(word, &mut reader),
-        "desc" | "describe" => objects::describe(&mut reader),
-        "grant" | "revoke" => Ok(objects::privileges(word)),
+        "drop" => drop::drop(&mut reader, context),
+        "comment" => drop::comment(&mut reader, context),
+        "attach" | "detach" => drop::attach(word, &mut reader),
+        "desc" | "describe" => drop::describe(&mut reader),
+        "grant" | "revoke" => Ok(drop::privileges(word)),
+        "security" | "reassign" => drop::labelled(word, &mut reader),
+        "import" => drop::import(&mut reader),
         _ => Err(reader.refuse("a statement that is not understood")),
     };
     facts.map(Some)

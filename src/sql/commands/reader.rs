@@ -82,6 +82,22 @@ impl<'a> Reader<'a> {
         Ok(parts)
     }
 
+    /// The same for what may also be called by a sign: `schema.+`.
+    pub(super) fn operator(&mut self) -> Result<Vec<String>, NotUnderstood> {
+        let mut parts = Vec::new();
+        loop {
+            if let Some(Kind::Op(sign)) = self.peek().map(|token| &token.kind) {
+                parts.push(sign.clone());
+                self.at += 1;
+                return Ok(parts);
+            }
+            parts.push(self.word()?);
+            if !self.mark('.') {
+                return Ok(parts);
+            }
+        }
+    }
+
     pub(super) fn names(&mut self) -> Result<Vec<Vec<String>>, NotUnderstood> {
         let mut names = Vec::new();
         loop {

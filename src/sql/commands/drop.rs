@@ -1,0 +1,186 @@
+//! DROP, COMMENT, and privileges.
+
+use std::collections::BTreeSet;
+
+use super::Read;
+use super::create::{whole, whole_schema};
+use super::kinds::{Home, Kind};
+use super::reader::Reader;
+use super::tables::cascades;
+use crate::sql::names::{doubt, doubt_target, resolve_target};
+use crate::sql::understand::Context;
+use crate::sql::{Class, Egress, Facts, Relation};
+
+pub(super) fn altered(name: &[String], facts: &mut Facts, context: &Context<'_>) -> BTreeSet<Relation> {
+    doubt_target(name, facts);
+    resolve_target(name, context.scope)
+}
+
+pub(super) fn drop(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
+    let external = reader.eat(&["external"]);
+    if reader.eat(&["schema"]) {
+        return schemas(reader);
+    }
+    let kind = Kind::read(reader)?;
+    let mut facts = whole("DROP", kind);
+    facts.cascades = cascades(reader.rest());
+    if external {
+        facts.class = facts.class.max(Class::Egress);
+        facts.egress.push(Egress { place: "external".to_owned(), role: None });
+    }
+    match kind.home {
+        Home::Beyond | Home::Outside | Home::Principals => return Ok(facts),
+        Home::Relation => on_relation(reader, &mut facts, context)?,
+        Home::Schema | Home::Routine | Home::Operator => {
+            reader.eat(&["concurrently"]);
+            reader.if_exists();
+            loop {
+                named(kind, reader, &mut facts, context)?;
+                if !reader.mark(',') {
+                    break;
+                }
+            }
+        }
+    }
+    reader.eat_any(&["cascade", "restrict", "force"]);
+    reader.end()?;
+    Ok(facts)
+}
+
+fn named(
+    kind: &Kind,
+    reader: &mut Reader<'_>,
+    facts: &mut Facts,
+    context: &Context<'_>,
+) -> Result<(), crate::sql::NotUnderstood> {
+    let name = reader.operator()?;
+    let dropped = altered(&name, facts, context);
+    if dropped.iter().any(Relation::is_temp) {
+        facts.drops_temp.extend(name.last().cloned());
+    }
+    facts.alters.extend(dropped);
+    match kind.home {
+        Home::Routine => {
+            let _ = reader.brackets();
+        }
+        Home::Operator => {
+            let _ = reader.brackets();
+            if reader.eat(&["using"]) {
+                reader.word()?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// `NAME ON table`.
+fn on_relation(
+    reader: &mut Reader<'_>,
+    facts: &mut Facts,
+    context: &Context<'_>,
+) -> Result<(), crate::sql::NotUnderstood> {
+    reader.if_exists();
+    reader.name()?;
+    if !reader.eat(&["on"]) {
+        return Err(reader.refuse("a name without ON"));
+    }
+    reader.eat(&["domain"]);
+    let name = reader.name()?;
+    let table = altered(&name, facts, context);
+    facts.alters.extend(table);
+    Ok(())
+}
+
+fn schemas(reader: &mut Reader<'_>) -> Read {
+    let mut facts = Facts::plain(Class::Ddl, "DROP SCHEMA");
+    facts.cascades = cascades(reader.rest());
+    reader.if_exists();
+    for name in reader.names()? {
+        let schema = whole_schema(&name, &mut facts);
+        facts.alters.insert(schema);
+    }
+    if reader.eat(&["drop", "external", "database"]) || reader.eat(&["drop", "external", "schema"]) {
+        facts.beyond = Some("external database".to_owned());
+    }
+    reader.eat_any(&["cascade", "restrict"]);
+    reader.end()?;
+    Ok(facts)
+}
+
+pub(super) fn comment(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
+    let mut facts = Facts::plain(Class::Ddl, "COMMENT");
+    if !reader.eat(&["on"]) {
+        return Err(reader.refuse("COMMENT without ON"));
+    }
+    if reader.eat(&["column"]) {
+        let mut name = reader.name()?;
+        name.pop();
+        facts.alters = altered(&name, &mut facts, context);
+        return Ok(facts);
+    }
+    if reader.eat(&["schema"]) {
+        let name = reader.name()?;
+        let schema = whole_schema(&name, &mut facts);
+        facts.alters.insert(schema);
+        return Ok(facts);
+    }
+    if reader.eat(&["constraint"]) {
+        on_relation(reader, &mut facts, context)?;
+        return Ok(facts);
+    }
+    let kind = Kind::read(reader)?;
+    match kind.home {
+        Home::Schema | Home::Routine | Home::Operator => {
+            let name = reader.operator()?;
+            facts.alters = altered(&name, &mut facts, context);
+        }
+        Home::Relation => on_relation(reader, &mut facts, context)?,
+        Home::Beyond | Home::Outside | Home::Principals => facts.beyond = Some(kind.name()),
+    }
+    Ok(facts)
+}
+
+pub(super) fn privileges(word: &str) -> Facts {
+    Facts::plain(Class::Dcl, word.to_ascii_uppercase())
+}
+
+/// SECURITY LABEL, REASSIGN OWNED, IMPORT FOREIGN SCHEMA and the like: refused whole, by their kind.
+pub(super) fn labelled(word: &str, reader: &mut Reader<'_>) -> Read {
+    let rest: &[&str] = if word == "security" { &["label"] } else { &["owned", "by"] };
+    if !reader.eat(rest) {
+        return Err(reader.refuse("a statement that is not understood"));
+    }
+    Ok(privileges(word))
+}
+
+pub(super) fn import(reader: &mut Reader<'_>) -> Read {
+    if !reader.eat(&["foreign", "schema"]) {
+        return Err(reader.refuse("a statement that is not understood"));
+    }
+    let mut facts = Facts::plain(Class::Egress, "IMPORT FOREIGN SCHEMA");
+    facts.egress.push(Egress { place: "external".to_owned(), role: None });
+    let rest = reader.rest();
+    let into = rest.iter().rposition(|token| token.keyword() == Some("into"));
+    let Some(at) = into else { return Err(reader.refuse("IMPORT without INTO")) };
+    let name = Reader::new(rest.get(at + 1..).unwrap_or_default()).name()?;
+    let schema = whole_schema(&name, &mut facts);
+    facts.creates.insert(schema);
+    doubt(&mut facts, "tables whose names are not told");
+    Ok(facts)
+}
+
+/// ATTACH and DETACH of row-level and masking policies.
+pub(super) fn attach(word: &str, reader: &mut Reader<'_>) -> Read {
+    if !reader.eat(&["rls", "policy"]) && !reader.eat(&["masking", "policy"]) {
+        return Err(reader.refuse("a policy that is not understood"));
+    }
+    Ok(privileges(word))
+}
+
+pub(super) fn describe(reader: &mut Reader<'_>) -> Read {
+    if !reader.eat(&["datashare"]) || reader.rest().iter().any(|token| token.is_mark('(')) {
+        return Err(reader.refuse("a statement that is not understood"));
+    }
+    Ok(Facts::plain(Class::Read, "DESC DATASHARE"))
+}
