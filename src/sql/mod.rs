@@ -2,6 +2,7 @@
 //!
 //! The AST never leaves this module.
 
+mod adapt;
 mod check;
 mod commands;
 mod effects;

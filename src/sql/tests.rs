@@ -319,8 +319,9 @@ fn texts_that_servers_could_read_differently_are_refused() {
         "select 1a",
         "select (1",
         "select 1)",
-        "select U&'x' uescape '!'",
-        "table orders.t",
+        "select U&'x' uescape 'a'",
+        "select U&'x' uescape",
+        "select U&'!' uescape '!'",
         "vacuum full; frobnicate",
         "create function f() begin atomic select 1; end",
         "select * from only (orders.t)",
@@ -593,6 +594,56 @@ proptest! {
     fn no_mixture_of_words_panics(words in proptest::collection::vec(proptest::sample::select(WORDS), 0..25)) {
         let _ = understand(&words.join(" "), &scope(), &bounds());
     }
+}
+
+#[test]
+fn forms_that_the_parser_lacks_have_the_facts_of_those_it_has() {
+    for (text, reads) in [
+        ("table orders.t", "orders.t"),
+        ("select 1 union all table orders.t", "orders.t"),
+        ("select a, b, from orders.t", "orders.t"),
+        ("select t.id from (orders.t)", "orders.t"),
+        ("select (1 as one) + 1 as b, one + 3 from t", "public.t"),
+        ("select 'foo' -- why\n 'bar' from t", "public.t"),
+        ("select (f).*, (g(x)).* from t", "public.t"),
+        ("select f(variadic array[1, 2]) from t", "public.t"),
+        ("select a isnull, b notnull as c from t", "public.t"),
+        ("select * from t *, u", "public.t public.u"),
+        ("select * from substring('Thomas' from 2 for 3)", ""),
+        ("select * from t for share of t, u skip locked", "public.t"),
+        ("select rank() over (order by a groups unbounded preceding exclude group) from t", "public.t"),
+        ("select * from U&\"!006frders\" uescape '!'.t", "orders.t"),
+        (
+            "with recursive s(a) as (select a from t union all select a from s) search depth first by a set o \
+             select * from s",
+            "public.t",
+        ),
+        (
+            "with recursive s(a) as (select a from t union all select a from s) cycle a set c to 1 default 0 \
+             using p select * from s",
+            "public.t",
+        ),
+    ] {
+        assert_eq!((last(text).class, shown(&last(text).reads).as_str()), (Class::Read, reads), "{text}");
+    }
+    for (text, writes) in [
+        ("delete from orders.t *", "orders.t"),
+        ("update orders.t * set a = 1", "orders.t"),
+        ("update orders.t set a[1] = 2, b[1:2] = '{}' where c", "orders.t"),
+        ("update orders.t set a = 1 where current of c", "orders.t"),
+        ("insert into orders.t (a) overriding system value values (1)", "orders.t"),
+        ("insert into orders.t (a) values (1) on conflict (a) where b do nothing", "orders.t"),
+    ] {
+        assert_eq!((last(text).class, shown(&last(text).writes).as_str()), (Class::Write, writes), "{text}");
+    }
+    // What is left out is still looked through.
+    for text in [
+        "select f(variadic pg_sleep(9))",
+        "insert into t values (1) on conflict (a) where pg_sleep(9) do nothing",
+    ] {
+        assert!(last(text).functions.contains("pg_sleep"), "{text}");
+    }
+    refused("insert into t values (1) on conflict (a) where (select 1) do nothing");
 }
 
 #[test]
