@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn bounds() -> TextBounds {
-    TextBounds { bytes_max: 4 << 20, depth_max: 100 }
+    TextBounds { bytes_max: 4 << 20, depth_max: 100, ..TextBounds::default() }
 }
 
 fn scope() -> Scope {
@@ -522,6 +522,17 @@ fn deep_and_long_texts_do_not_overflow_the_stack() {
     }
     let deep = format!("select {}1{}", "(".repeat(90), ")".repeat(90));
     assert!(understand(&deep, &scope(), &bounds()).is_ok());
+    let ceiling = TextBounds { depth_max: TextBounds::DEPTH_CEILING, ..bounds() };
+    for (open, close) in
+        [("(", ")"), ("(select ", ")"), ("case when a then ", " end"), ("f(", ")"), ("array[", "]")]
+    {
+        for count in [100, 190, 390] {
+            let deep = format!("select {}1{}", open.repeat(count), close.repeat(count));
+            let _ = understand(&deep, &scope(), &ceiling);
+        }
+    }
+    let many = "select 1;".repeat(10_000);
+    assert!(understand(&many, &scope(), &bounds()).unwrap_err().reason.contains("too many queries"));
     let list = format!("select * from t where a in ({}1)", "1,".repeat(100_000));
     assert!(understand(&list, &scope(), &bounds()).is_ok());
 }

@@ -1,6 +1,6 @@
 //! The facts of a query or data-modifying statement, from its whole tree.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
@@ -73,8 +73,8 @@ fn command(statement: &Statement) -> &'static str {
 struct Frame {
     /// The names of its WITH that can be seen where the walk stands.
     visible: BTreeSet<String>,
-    /// Bodies not yet left, by address, with their names.
-    bodies: Vec<(*const Query, String)>,
+    /// The names of its WITH by the addresses of their bodies.
+    bodies: HashMap<*const Query, String>,
     recursive: bool,
 }
 
@@ -299,18 +299,18 @@ impl Visitor for Walk<'_> {
         self.locking |= !query.locks.is_empty();
         if let Some(parent) = self.frames.last_mut()
             && parent.recursive
-            && let Some((_, name)) = parent.bodies.iter().find(|(body, _)| std::ptr::eq(*body, query))
+            && let Some(name) = parent.bodies.get(&std::ptr::from_ref(query))
         {
             parent.visible.insert(name.clone());
         }
-        let mut frame = Frame { visible: BTreeSet::new(), bodies: Vec::new(), recursive: false };
+        let mut frame = Frame { visible: BTreeSet::new(), bodies: HashMap::new(), recursive: false };
         if let Some(with) = &query.with {
             frame.recursive = with.recursive;
             for cte in &with.cte_tables {
                 let name = cte.alias.name.value.clone();
                 doubt_name(std::slice::from_ref(&name), &mut self.facts);
                 self.listed.insert(fold(&name));
-                frame.bodies.push((std::ptr::from_ref(cte.query.as_ref()), name));
+                frame.bodies.insert(std::ptr::from_ref(cte.query.as_ref()), name);
             }
         }
         self.frames.push(frame);
@@ -320,7 +320,7 @@ impl Visitor for Walk<'_> {
     fn post_visit_query(&mut self, query: &Query) -> Flow {
         self.frames.pop();
         if let Some(parent) = self.frames.last_mut()
-            && let Some((_, name)) = parent.bodies.iter().find(|(body, _)| std::ptr::eq(*body, query))
+            && let Some(name) = parent.bodies.get(&std::ptr::from_ref(query))
         {
             parent.visible.insert(name.clone());
         }
