@@ -1,0 +1,166 @@
+//! Scenes of several steps, played on one or two sessions of the analyst.
+
+use std::collections::BTreeMap;
+
+use super::place::{World, changed};
+use super::talk::{Fate, Saying, fate};
+use crate::support::client::Client;
+use crate::support::until;
+
+pub struct Scene {
+    pub name: String,
+    steps: Vec<Line>,
+}
+
+struct Line {
+    /// Which of the analyst's sessions says it.
+    session: u8,
+    step: Step,
+}
+
+enum Step {
+    Query(String),
+    /// Frames that are said together at the next `:sync`.
+    Parse(String, String),
+    Bind(String, String),
+    Execute(String, u32),
+    Close(u8, String),
+    Run(String),
+    Sync,
+    /// A query whose answer is heard later.
+    Send(String),
+    Hear,
+    Steward(String),
+    Waiting,
+}
+
+impl Scene {
+    /// The scenes of a text: a title behind `#`, then a step a line.
+    pub fn all(text: &str) -> Vec<Self> {
+        let mut scenes: Vec<Self> = Vec::new();
+        for line in text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with("//")) {
+            match (line.strip_prefix("# "), scenes.last_mut()) {
+                (Some(name), _) => scenes.push(Self { name: name.to_owned(), steps: Vec::new() }),
+                (None, Some(scene)) => scene.steps.push(Line::read(line)),
+                (None, None) => panic!("a step before the first title: {line}"),
+            }
+        }
+        scenes
+    }
+
+    /// Each step once, counted by its fate, and the parts of the world that the scene changed.
+    pub fn play(&self, world: &mut World, count: &mut impl FnMut(Fate)) -> Vec<String> {
+        let mut clients: BTreeMap<u8, Client> = BTreeMap::new();
+        let mut said: BTreeMap<u8, Saying> = BTreeMap::new();
+        let mut before = world.sum();
+        let mut found = Vec::new();
+        for line in &self.steps {
+            match &line.step {
+                Step::Steward(sql) => {
+                    let sql = world.place(sql);
+                    world.steward(&sql);
+                    before = world.sum();
+                    continue;
+                }
+                Step::Waiting => {
+                    until("a session that waits", || world.is_waiting());
+                    continue;
+                }
+                _ => {}
+            }
+            let client = clients.entry(line.session).or_insert_with(|| world.analyst());
+            let saying = said.remove(&line.session).unwrap_or_default();
+            let (saying, now) = line.step.add(saying, world);
+            if !now {
+                said.insert(line.session, saying);
+                continue;
+            }
+            let heard = match &line.step {
+                Step::Send(_) => {
+                    let sent = saying.say(client);
+                    said.insert(line.session, saying);
+                    if let Err(error) = sent {
+                        found.push(format!("not said: {error}"));
+                    }
+                    continue;
+                }
+                Step::Hear => saying.hear(client),
+                _ => saying.tell(client),
+            };
+            match heard {
+                Ok(frames) => {
+                    if std::env::var_os("WORLD_SHOW").is_some() {
+                        eprintln!("    {:?} {frames:?}", String::from_utf8_lossy(&saying.bytes));
+                    }
+                    count(fate(&frames));
+                }
+                Err(error) => {
+                    count(Fate::Refused);
+                    found.extend(
+                        (error.kind() != std::io::ErrorKind::UnexpectedEof)
+                            .then(|| format!("no answer: {error}")),
+                    );
+                    clients.remove(&line.session);
+                }
+            }
+            found.extend(changed(&before, &world.sum()));
+            if !found.is_empty() {
+                break;
+            }
+        }
+        found
+    }
+
+    /// Whether the scene needs a world of its own making.
+    pub fn is_staged(&self) -> bool {
+        self.steps.iter().any(|line| matches!(line.step, Step::Steward(_)))
+    }
+}
+
+impl Line {
+    fn read(line: &str) -> Self {
+        let (session, rest) = line.strip_prefix("2> ").map_or((1, line), |rest| (2, rest));
+        Self { session, step: Step::read(rest) }
+    }
+}
+
+impl Step {
+    fn read(text: &str) -> Self {
+        let Some(rest) = text.strip_prefix(':') else { return Self::Query(text.to_owned()) };
+        let (word, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+        let two = || {
+            let (first, second) = rest.split_once(' ').unwrap_or((rest, ""));
+            let first = if first == "-" { "" } else { first };
+            (first.to_owned(), second.to_owned())
+        };
+        match word {
+            "parse" => Self::Parse(two().0, two().1),
+            "bind" => Self::Bind(two().0, two().1),
+            "execute" => Self::Execute(two().0, two().1.parse().unwrap_or_default()),
+            "close" => Self::Close(rest.as_bytes()[0], rest[2..].to_owned()),
+            "run" => Self::Run(rest.to_owned()),
+            "sync" => Self::Sync,
+            "send" => Self::Send(rest.to_owned()),
+            "hear" => Self::Hear,
+            "steward" => Self::Steward(rest.to_owned()),
+            "waiting" => Self::Waiting,
+            _ => panic!("a step that is not known: {text}"),
+        }
+    }
+
+    /// What is said with this step, and whether it is said now.
+    fn add(&self, saying: Saying, world: &World) -> (Saying, bool) {
+        let place = |text: &str| world.place(&text.replace("{63}", &"a".repeat(63)));
+        match self {
+            Self::Query(sql) => (saying.query(&place(sql)), true),
+            Self::Parse(name, sql) => (saying.parse(&place(name), &place(sql)), false),
+            Self::Bind(portal, statement) => (saying.bind(&place(portal), &place(statement)), false),
+            Self::Execute(portal, rows) => (saying.execute(&place(portal), *rows), false),
+            Self::Close(kind, name) => (saying.close(*kind, &place(name)), false),
+            Self::Run(sql) => (saying.run(&place(sql)), false),
+            Self::Sync => (saying.sync(), true),
+            Self::Send(sql) => (saying.query(&place(sql)), true),
+            Self::Hear | Self::Steward(_) | Self::Waiting => (saying, true),
+        }
+    }
+}
