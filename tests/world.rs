@@ -8,13 +8,23 @@
 mod place;
 #[path = "world/scenes.rs"]
 mod scenes;
+#[path = "world/stream.rs"]
+mod stream;
 mod support;
 #[path = "world/talk.rs"]
 mod talk;
 
 use place::World;
 use scenes::Scene;
+use stream::{Hostile, Source, kinds};
 use talk::Fate;
+
+/// Drawn from the templates.
+const STATEMENTS: u64 = 5_200;
+/// Statements on one session, before the world is looked at.
+const GROUP: usize = 20;
+/// After as many changes the test has said enough.
+const CHANGES_MAX: usize = 40;
 
 #[derive(Default)]
 struct Count {
@@ -28,6 +38,13 @@ impl Count {
             Fate::Refused => self.refused += 1,
             Fate::Ran => self.ran += 1,
         }
+    }
+
+    #[track_caller]
+    fn tell(&self, changes: &[String]) {
+        let Self { refused, ran } = self;
+        println!("{} statements, {refused} refused, {ran} ran, {} changes", refused + ran, changes.len());
+        assert!(changes.is_empty(), "{}", changes.join("\n"));
     }
 }
 
@@ -56,12 +73,43 @@ fn scenes_of_an_attacker_change_nothing_outside_the_sandbox() {
         world.tidy();
     }
     assert!(!world.was_called(), "the server opened a connection");
-    println!(
-        "{} statements, {} refused, {} ran, {} changes",
-        count.refused + count.ran,
-        count.refused,
-        count.ran,
-        changes.len()
-    );
-    assert!(changes.is_empty(), "{}", changes.join("\n"));
+    count.tell(&changes);
+}
+
+#[test]
+fn a_stream_of_hostile_statements_changes_nothing_outside_the_sandbox() {
+    let source = Source {
+        templates: kinds(&read("templates.txt")),
+        targets: kinds(&read("targets.txt")),
+        wrappers: kinds(&read("wrappers.txt")),
+    };
+    let number =
+        |name: &str, default: u64| std::env::var(name).map_or(default, |number| number.parse().unwrap());
+    let statements = source.draw(number("WORLD_SEED", 1), number("WORLD_STATEMENTS", STATEMENTS) as usize);
+    check(&statements);
+}
+
+#[test]
+fn every_known_bypass_changes_nothing_outside_the_sandbox() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bypass");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let texts = files.iter().map(|file| String::from_utf8_lossy(&std::fs::read(file).unwrap()).into_owned());
+    check(&texts.flat_map(|text| Hostile::every_way(&text)).collect::<Vec<_>>());
+}
+
+/// No statement of these changes the world, whatever it is told by.
+#[track_caller]
+fn check(statements: &[Hostile]) {
+    let mut world = World::build();
+    let mut count = Count::default();
+    let mut changes = Vec::new();
+    for group in statements.chunks(GROUP) {
+        changes.extend(stream::play(&mut world, group, &mut |fate| count.add(fate)));
+        if changes.len() >= CHANGES_MAX {
+            break;
+        }
+    }
+    assert!(!world.was_called(), "the server opened a connection");
+    count.tell(&changes);
 }

@@ -17,6 +17,8 @@ pub enum Fate {
 pub struct Saying {
     pub bytes: Vec<u8>,
     pub ready: usize,
+    /// An error before the first ReadyForQuery makes the server skip the query that causes it.
+    skips: bool,
 }
 
 impl Saying {
@@ -57,6 +59,12 @@ impl Saying {
         self.parse("", sql).bind("", "").execute("", 0)
     }
 
+    /// A query stands behind frames that no Sync ends.
+    pub fn unsure(mut self) -> Self {
+        self.skips = true;
+        self
+    }
+
     pub fn say(&self, client: &mut Client) -> io::Result<()> {
         client.send(&self.bytes)
     }
@@ -75,6 +83,9 @@ impl Saying {
                 }
             }
             frames.push(frame);
+            if self.skips && ready == 1 && error_in(&frames).is_some() {
+                break;
+            }
         }
         Ok(frames)
     }
