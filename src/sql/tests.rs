@@ -1,15 +1,20 @@
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::catalog::{Catalog, RelationEntry, RelationKind, Snapshot};
 
 fn bounds() -> TextBounds {
     TextBounds { bytes_max: 4 << 20, depth_max: 100, ..TextBounds::default() }
 }
 
+fn scope_bounds() -> ScopeBounds {
+    ScopeBounds { prepared_max: 10, cursors_max: 10, temp_relations_max: 10, savepoints_max: 10 }
+}
+
 fn scope() -> Scope {
-    let bounds =
-        ScopeBounds { prepared_max: 10, cursors_max: 10, temp_relations_max: 10, savepoints_max: 10 };
-    Scope::new("svc", "dev", &["public".to_owned()], bounds)
+    Scope::new("svc", "dev", &["public".to_owned()], scope_bounds())
 }
 
 fn all(text: &str) -> Vec<Facts> {
@@ -719,4 +724,43 @@ fn names_that_differ_in_case_are_not_taken_for_one_another() {
     ] {
         doubted(doubtful);
     }
+}
+
+fn known() -> Arc<Catalog> {
+    let relation = |schema: &str, name: &str, kind, reads: &[(&str, &str)]| RelationEntry {
+        schema: schema.to_owned(),
+        name: name.to_owned(),
+        kind,
+        owner: "dbt".to_owned(),
+        columns: Vec::new(),
+        reads: reads.iter().map(|(schema, name)| ((*schema).to_owned(), (*name).to_owned())).collect(),
+    };
+    Arc::new(Catalog::new(Snapshot {
+        relations: vec![
+            relation("orders", "t", RelationKind::Table, &[]),
+            relation("orders", "v", RelationKind::View, &[("orders", "t"), ("users", "secrets")]),
+            relation("public", "w", RelationKind::View, &[("orders", "v")]),
+        ],
+        ..Snapshot::default()
+    }))
+}
+
+#[test]
+fn a_catalog_tells_what_is_read_and_never_what_is_written() {
+    let mut scope = Scope::new("svc", "dev", &["public".to_owned(), "orders".to_owned()], scope_bounds());
+    assert!(scope.go_by(Some(&known())));
+    for (text, reads, writes) in [
+        ("select * from t", "orders.t", ""),
+        ("select * from unknown", "orders.unknown public.unknown", ""),
+        ("select * from w", "orders.t orders.v public.w users.secrets", ""),
+        ("copy w to stdout", "orders.t orders.v public.w users.secrets", ""),
+        ("select * from t x, x.items i, i.parts", "orders.t", ""),
+        ("create temp table t (a int); select * from t", "temp.t", ""),
+        ("delete from t", "", "orders.t public.t"),
+        ("insert into t select * from t", "orders.t", "orders.t public.t"),
+    ] {
+        let last = understand(text, &scope, &bounds()).unwrap().pop().unwrap().facts;
+        assert_eq!((shown(&last.reads).as_str(), shown(&last.writes).as_str()), (reads, writes), "{text}");
+    }
+    assert!(scope.go_by(None) && !scope.go_by(None));
 }

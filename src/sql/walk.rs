@@ -12,7 +12,9 @@ use sqlparser::ast::{
 use super::check::{add_missed_calls, check_changes};
 use super::effects::Effects;
 use super::lex::{Token, fold};
-use super::names::{doubt, doubt_function, doubt_name, doubt_target, resolve, resolve_new, resolve_target};
+use super::names::{
+    doubt, doubt_function, doubt_name, doubt_target, resolve_new, resolve_read, resolve_target,
+};
 use super::scope::Scope;
 use super::{Class, Facts, NotUnderstood, Relation};
 
@@ -153,8 +155,19 @@ impl Walk<'_> {
         if !navigates {
             doubt_name(&parts, &mut self.facts);
         }
-        self.facts.reads.extend(resolve(&parts, self.scope));
+        if self.unnests(&parts) {
+            return ControlFlow::Continue(());
+        }
+        self.facts.reads.extend(resolve_read(&parts, self.scope));
         ControlFlow::Continue(())
+    }
+
+    /// `FROM t c, c.orders`: the catalog knows no such relation, so it is a column of what is before it.
+    fn unnests(&self, parts: &[String]) -> bool {
+        let [first, name, ..] = parts else { return false };
+        let first = fold(first);
+        let aliased = self.aliases.iter().any(|aliases| aliases.contains(&first));
+        aliased && self.scope.catalog().is_some_and(|catalog| !catalog.holds(&first, name))
     }
 
     fn write(&mut self, name: &ObjectName) -> Flow {
