@@ -4,15 +4,17 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Delete, Expr, FromTable, Ident, Insert, Merge, ObjectName, ObjectNamePart, OnInsert, Query, Select,
-    SelectFlavor, SelectInto, SetExpr, Statement, TableAlias, TableFactor, TableObject, Update, Visit,
-    Visitor,
+    AccessExpr, Delete, Expr, FromTable, Ident, Insert, Merge, ObjectName, ObjectNamePart, OnInsert, Query,
+    Select, SelectFlavor, SelectInto, SetExpr, Statement, TableAlias, TableFactor, TableObject, Update,
+    Visit, Visitor,
 };
 
 use super::check::{add_missed_calls, check_changes};
 use super::effects::Effects;
 use super::lex::{Token, fold};
-use super::names::{doubt, doubt_function, doubt_name, doubt_target, resolve, resolve_new, resolve_target};
+use super::names::{
+    doubt, doubt_function, doubt_name, doubt_target, resolve_new, resolve_read, resolve_target,
+};
 use super::scope::Scope;
 use super::{Class, Facts, NotUnderstood, Relation};
 
@@ -27,6 +29,7 @@ pub(super) fn walk(statement: &Statement, tokens: &[Token], scope: &Scope) -> Re
         listed: BTreeSet::new(),
         targets: Vec::new(),
         changes: 0,
+        intos: 0,
         creates: false,
         locking: false,
         sets: false,
@@ -35,8 +38,8 @@ pub(super) fn walk(statement: &Statement, tokens: &[Token], scope: &Scope) -> Re
     if let ControlFlow::Break(reason) = statement.visit(&mut walk) {
         return Err(NotUnderstood { reason, offset });
     }
-    let Walk { mut facts, listed, changes, creates, locking, sets, effects, .. } = walk;
-    check_changes(tokens, changes, creates)?;
+    let Walk { mut facts, listed, changes, intos, creates, locking, sets, effects, .. } = walk;
+    check_changes(tokens, changes, intos)?;
     add_missed_calls(tokens, &listed, &mut facts);
     effects.settle(tokens, &mut facts);
     if locking {
@@ -88,6 +91,8 @@ struct Walk<'a> {
     /// Targets of UPDATE, DELETE and MERGE, which stand where reads do.
     targets: Vec<*const TableFactor>,
     changes: usize,
+    /// Words INTO that the tree accounts for.
+    intos: usize,
     creates: bool,
     locking: bool,
     sets: bool,
@@ -153,8 +158,19 @@ impl Walk<'_> {
         if !navigates {
             doubt_name(&parts, &mut self.facts);
         }
-        self.facts.reads.extend(resolve(&parts, self.scope));
+        if self.unnests(&parts) {
+            return ControlFlow::Continue(());
+        }
+        self.facts.reads.extend(resolve_read(&parts, self.scope));
         ControlFlow::Continue(())
+    }
+
+    /// `FROM t c, c.orders`: the catalog knows no such relation, so it is a column of what is before it.
+    fn unnests(&self, parts: &[String]) -> bool {
+        let [first, name, ..] = parts else { return false };
+        let first = fold(first);
+        let aliased = self.aliases.iter().any(|aliases| aliases.contains(&first));
+        aliased && self.scope.catalog().is_some_and(|catalog| !catalog.holds(&first, name))
     }
 
     fn write(&mut self, name: &ObjectName) -> Flow {
@@ -195,6 +211,7 @@ impl Walk<'_> {
             || !insert.multi_table_when_clauses.is_empty()
             || !insert.into
             || matches!(insert.on, Some(OnInsert::DuplicateKeyUpdate(_)));
+        self.intos += 1;
         match &insert.table {
             TableObject::TableName(name) if !odd => self.write(name),
             _ => refuse("an INSERT of another server's kind"),
@@ -217,6 +234,7 @@ impl Walk<'_> {
     }
 
     fn merge(&mut self, merge: &Merge) -> Flow {
+        self.intos += usize::from(merge.into);
         self.write_factor(&merge.table)
     }
 
@@ -233,6 +251,7 @@ impl Walk<'_> {
         let made = created(&parts, into.temporary, self.scope, &mut self.facts);
         self.facts.creates.extend(made);
         self.creates = true;
+        self.intos += 1;
         ControlFlow::Continue(())
     }
 }
@@ -373,9 +392,14 @@ impl Visitor for Walk<'_> {
                 self.sets = true;
                 self.call(name)
             }
+            TableFactor::UNNEST { alias, .. } => {
+                self.alias(alias.as_ref());
+                self.sets = true;
+                self.facts.functions.insert("unnest".to_owned());
+                ControlFlow::Continue(())
+            }
             TableFactor::Derived { alias, .. }
             | TableFactor::TableFunction { alias, .. }
-            | TableFactor::UNNEST { alias, .. }
             | TableFactor::NestedJoin { alias, .. }
             | TableFactor::Pivot { alias, .. }
             | TableFactor::Unpivot { alias, .. }
@@ -399,6 +423,18 @@ impl Visitor for Walk<'_> {
                     self.effects.call(&parts.join("."), function);
                 }
                 flow
+            }
+            Expr::CompoundIdentifier(parts) if self.scope.catalog().is_some() => {
+                self.facts.columns.extend(parts.last().map(|part| fold(&part.value)));
+                ControlFlow::Continue(())
+            }
+            Expr::CompoundFieldAccess { access_chain, .. } if self.scope.catalog().is_some() => {
+                for access in access_chain {
+                    if let AccessExpr::Dot(Expr::Identifier(field)) = access {
+                        self.facts.columns.insert(fold(&field.value));
+                    }
+                }
+                ControlFlow::Continue(())
             }
             _ => ControlFlow::Continue(()),
         }

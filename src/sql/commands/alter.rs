@@ -2,12 +2,13 @@
 
 use super::Read;
 use super::create::{place_of, whole, whole_schema};
-use super::drop::altered;
+use super::drop::{altered, altered_table};
 use super::kinds::{Home, Kind};
 use super::reader::Reader;
 use super::tables::definition;
 use crate::sql::lex::{Token, fold};
 use crate::sql::names::{doubt, doubt_target};
+use crate::sql::temporary::TempKind;
 use crate::sql::understand::Context;
 use crate::sql::walk::targets;
 use crate::sql::{Class, Egress, Facts, NotUnderstood, Relation, TransactionStep};
@@ -16,7 +17,7 @@ pub(super) fn alter(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let owned = changes_owner(reader.rest());
     let external = reader.eat(&["external"]);
     let mut facts = if reader.eat(&["schema"]) {
-        schema(reader)?
+        schema(reader, context)?
     } else {
         let kind = Kind::read(reader)?;
         object(kind, reader, context)?
@@ -32,14 +33,14 @@ pub(super) fn alter(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     Ok(facts)
 }
 
-fn schema(reader: &mut Reader<'_>) -> Read {
+fn schema(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let mut facts = Facts::plain(Class::Ddl, "ALTER SCHEMA");
     let name = reader.name()?;
-    let schema = whole_schema(&name, &mut facts);
+    let schema = whole_schema(&name, &mut facts, context);
     facts.alters.insert(schema);
     if reader.eat(&["rename", "to"]) {
         let name = reader.name()?;
-        let schema = whole_schema(&name, &mut facts);
+        let schema = whole_schema(&name, &mut facts, context);
         facts.alters.insert(schema);
     }
     Ok(facts)
@@ -59,17 +60,17 @@ fn object(kind: &Kind, reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
                 return Err(reader.refuse("ALTER without ON"));
             }
             let name = reader.name()?;
-            facts.alters = altered(&name, &mut facts, context);
+            facts.alters = altered_table(&name, &mut facts, context);
         }
-        Home::Schema => relation(reader, &mut facts, context)?,
+        Home::Schema => relation(kind, reader, &mut facts, context)?,
         Home::Routine | Home::Operator => {
             let name = reader.operator()?;
-            facts.alters = altered(&name, &mut facts, context);
+            facts.alters = altered(kind, &name, &mut facts, context);
             let _ = reader.brackets();
             if reader.eat(&["using"]) {
                 reader.word()?;
             }
-            moved(reader, &name, &mut facts)?;
+            moved(reader, &name, &mut facts, context)?;
         }
     }
     Ok(facts)
@@ -84,7 +85,12 @@ fn changes_owner(tokens: &[Token]) -> bool {
     })
 }
 
-fn relation(reader: &mut Reader<'_>, facts: &mut Facts, context: &Context<'_>) -> Result<(), NotUnderstood> {
+fn relation(
+    kind: &Kind,
+    reader: &mut Reader<'_>,
+    facts: &mut Facts,
+    context: &Context<'_>,
+) -> Result<(), NotUnderstood> {
     reader.if_exists();
     reader.eat(&["only"]);
     if reader.eat(&["all", "in"]) {
@@ -93,7 +99,7 @@ fn relation(reader: &mut Reader<'_>, facts: &mut Facts, context: &Context<'_>) -
     }
     let name = reader.name()?;
     reader.op("*");
-    facts.alters = altered(&name, facts, context);
+    facts.alters = altered(kind, &name, facts, context);
     if reader.eat(&["append", "from"]) {
         let source = reader.name()?;
         facts.writes = std::mem::take(&mut facts.alters);
@@ -108,7 +114,7 @@ fn relation(reader: &mut Reader<'_>, facts: &mut Facts, context: &Context<'_>) -
     if facts.alters.iter().any(through) {
         doubt(facts, "a change of a temporary view");
     }
-    if moved(reader, &name, facts)? {
+    if moved(reader, &name, facts, context)? {
         return Ok(());
     }
     let rest = reader.rest();
@@ -123,17 +129,29 @@ fn relation(reader: &mut Reader<'_>, facts: &mut Facts, context: &Context<'_>) -
         facts.class = facts.class.max(Class::Egress);
     }
     definition(rest, facts, context);
+    if facts.alters.len() > 1 && facts.alters.iter().any(Relation::is_temp) {
+        doubt(facts, "a temporary relation that may vanish with its parent");
+    }
     Ok(())
 }
 
 /// RENAME TO and SET SCHEMA: what is altered has two names.
-fn moved(reader: &mut Reader<'_>, name: &[String], facts: &mut Facts) -> Result<bool, NotUnderstood> {
+fn moved(
+    reader: &mut Reader<'_>,
+    name: &[String],
+    facts: &mut Facts,
+    context: &Context<'_>,
+) -> Result<bool, NotUnderstood> {
     if reader.eat(&["rename", "to"]) {
         let new = reader.word()?;
         reader.end()?;
         for relation in facts.alters.clone() {
             let renamed = Relation { name: fold(&new), ..relation.clone() };
             if relation.is_temp() {
+                let known = name.last().and_then(|name| context.scope.temp(name));
+                if matches!(known, None | Some(TempKind::Maybe)) {
+                    doubt(facts, "a temporary relation that is not known gets a name");
+                }
                 facts.drops_temp.extend(name.last().cloned());
                 facts.temp_spellings.insert(fold(&new), new.clone());
                 facts.creates.insert(renamed.clone());

@@ -7,11 +7,22 @@ use super::create::{whole, whole_schema};
 use super::kinds::{Home, Kind};
 use super::reader::Reader;
 use super::tables::cascades;
-use crate::sql::names::{doubt, doubt_target, resolve_target};
+use crate::sql::names::{doubt, doubt_target, resolve_new, resolve_target};
 use crate::sql::understand::Context;
 use crate::sql::{Class, Egress, Facts, Relation};
 
-pub(super) fn altered(name: &[String], facts: &mut Facts, context: &Context<'_>) -> BTreeSet<Relation> {
+/// What an object of this kind and name can be; relations alone are looked for among the temporary ones.
+pub(super) fn altered(
+    kind: &Kind,
+    name: &[String],
+    facts: &mut Facts,
+    context: &Context<'_>,
+) -> BTreeSet<Relation> {
+    doubt_target(name, facts);
+    if kind.is_relation() { resolve_target(name, context.scope) } else { resolve_new(name, context.scope) }
+}
+
+pub(super) fn altered_table(name: &[String], facts: &mut Facts, context: &Context<'_>) -> BTreeSet<Relation> {
     doubt_target(name, facts);
     resolve_target(name, context.scope)
 }
@@ -19,7 +30,7 @@ pub(super) fn altered(name: &[String], facts: &mut Facts, context: &Context<'_>)
 pub(super) fn drop(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let external = reader.eat(&["external"]);
     if reader.eat(&["schema"]) {
-        return schemas(reader);
+        return schemas(reader, context);
     }
     let kind = Kind::read(reader)?;
     let mut facts = whole("DROP", kind);
@@ -54,8 +65,8 @@ fn named(
     context: &Context<'_>,
 ) -> Result<(), crate::sql::NotUnderstood> {
     let name = reader.operator()?;
-    let dropped = altered(&name, facts, context);
-    if dropped.iter().any(Relation::is_temp) {
+    let dropped = altered(kind, &name, facts, context);
+    if kind.is_relation() && dropped.iter().any(Relation::is_temp) {
         facts.drops_temp.extend(name.last().cloned());
     }
     facts.alters.extend(dropped);
@@ -87,17 +98,17 @@ fn on_relation(
     }
     reader.eat(&["domain"]);
     let name = reader.name()?;
-    let table = altered(&name, facts, context);
+    let table = altered_table(&name, facts, context);
     facts.alters.extend(table);
     Ok(())
 }
 
-fn schemas(reader: &mut Reader<'_>) -> Read {
+fn schemas(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let mut facts = Facts::plain(Class::Ddl, "DROP SCHEMA");
     facts.cascades = cascades(reader.rest());
     reader.if_exists();
     for name in reader.names()? {
-        let schema = whole_schema(&name, &mut facts);
+        let schema = whole_schema(&name, &mut facts, context);
         facts.alters.insert(schema);
     }
     if reader.eat(&["drop", "external", "database"]) || reader.eat(&["drop", "external", "schema"]) {
@@ -116,12 +127,12 @@ pub(super) fn comment(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     if reader.eat(&["column"]) {
         let mut name = reader.name()?;
         name.pop();
-        facts.alters = altered(&name, &mut facts, context);
+        facts.alters = altered_table(&name, &mut facts, context);
         return Ok(facts);
     }
     if reader.eat(&["schema"]) {
         let name = reader.name()?;
-        let schema = whole_schema(&name, &mut facts);
+        let schema = whole_schema(&name, &mut facts, context);
         facts.alters.insert(schema);
         return Ok(facts);
     }
@@ -133,7 +144,7 @@ pub(super) fn comment(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     match kind.home {
         Home::Schema | Home::Routine | Home::Operator => {
             let name = reader.operator()?;
-            facts.alters = altered(&name, &mut facts, context);
+            facts.alters = altered(kind, &name, &mut facts, context);
         }
         Home::Relation => on_relation(reader, &mut facts, context)?,
         Home::Beyond | Home::Outside | Home::Principals => facts.beyond = Some(kind.name()),
@@ -145,6 +156,15 @@ pub(super) fn privileges(word: &str) -> Facts {
     Facts::plain(Class::Dcl, word.to_ascii_uppercase())
 }
 
+/// GRANT and REVOKE; a datashare's grants let others read it.
+pub(super) fn granted(word: &str, reader: &Reader<'_>) -> Facts {
+    let mut facts = privileges(word);
+    if reader.rest().iter().any(|token| token.keyword() == Some("datashare")) {
+        facts.egress.push(Egress { place: "datashare".to_owned(), role: None });
+    }
+    facts
+}
+
 /// SECURITY LABEL, REASSIGN OWNED, IMPORT FOREIGN SCHEMA and the like: refused whole, by their kind.
 pub(super) fn labelled(word: &str, reader: &mut Reader<'_>) -> Read {
     let rest: &[&str] = if word == "security" { &["label"] } else { &["owned", "by"] };
@@ -154,7 +174,7 @@ pub(super) fn labelled(word: &str, reader: &mut Reader<'_>) -> Read {
     Ok(privileges(word))
 }
 
-pub(super) fn import(reader: &mut Reader<'_>) -> Read {
+pub(super) fn import(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     if !reader.eat(&["foreign", "schema"]) {
         return Err(reader.refuse("a statement that is not understood"));
     }
@@ -164,18 +184,25 @@ pub(super) fn import(reader: &mut Reader<'_>) -> Read {
     let into = rest.iter().rposition(|token| token.keyword() == Some("into"));
     let Some(at) = into else { return Err(reader.refuse("IMPORT without INTO")) };
     let name = Reader::new(rest.get(at + 1..).unwrap_or_default()).name()?;
-    let schema = whole_schema(&name, &mut facts);
+    let schema = whole_schema(&name, &mut facts, context);
     facts.creates.insert(schema);
     doubt(&mut facts, "tables whose names are not told");
     Ok(facts)
 }
 
 /// ATTACH and DETACH of row-level and masking policies.
-pub(super) fn attach(word: &str, reader: &mut Reader<'_>) -> Read {
+pub(super) fn attach(word: &str, reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     if !reader.eat(&["rls", "policy"]) && !reader.eat(&["masking", "policy"]) {
         return Err(reader.refuse("a policy that is not understood"));
     }
-    Ok(privileges(word))
+    let mut facts = privileges(word);
+    reader.name()?;
+    if reader.eat(&["on"]) {
+        reader.eat(&["table"]);
+        let name = reader.name()?;
+        facts.alters = altered_table(&name, &mut facts, context);
+    }
+    Ok(facts)
 }
 
 pub(super) fn describe(reader: &mut Reader<'_>) -> Read {
