@@ -25,8 +25,11 @@ enum Step {
     Bind(String, String),
     Execute(String, u32),
     Close(u8, String),
+    Describe(u8, String),
     Run(String),
     Sync,
+    /// A Sync behind which more follows at once.
+    More,
     /// A query whose answer is heard later.
     Send(String),
     Hear,
@@ -128,16 +131,18 @@ impl Step {
     fn read(text: &str) -> Self {
         let Some(rest) = text.strip_prefix(':') else { return Self::Query(text.to_owned()) };
         let (word, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+        let name = |name: &str| if name == "-" { String::new() } else { name.to_owned() };
         let two = || {
             let (first, second) = rest.split_once(' ').unwrap_or((rest, ""));
-            let first = if first == "-" { "" } else { first };
-            (first.to_owned(), second.to_owned())
+            (name(first), name(second))
         };
         match word {
             "parse" => Self::Parse(two().0, two().1),
             "bind" => Self::Bind(two().0, two().1),
             "execute" => Self::Execute(two().0, two().1.parse().unwrap_or_default()),
-            "close" => Self::Close(rest.as_bytes()[0], rest[2..].to_owned()),
+            "close" => Self::Close(rest.as_bytes()[0], name(&rest[2..])),
+            "describe" => Self::Describe(rest.as_bytes()[0], name(&rest[2..])),
+            "more" => Self::More,
             "run" => Self::Run(rest.to_owned()),
             "sync" => Self::Sync,
             "send" => Self::Send(rest.to_owned()),
@@ -157,6 +162,8 @@ impl Step {
             Self::Bind(portal, statement) => (saying.bind(&place(portal), &place(statement)), false),
             Self::Execute(portal, rows) => (saying.execute(&place(portal), *rows), false),
             Self::Close(kind, name) => (saying.close(*kind, &place(name)), false),
+            Self::Describe(kind, name) => (saying.describe(*kind, &place(name)), false),
+            Self::More => (saying.sync(), false),
             Self::Run(sql) => (saying.run(&place(sql)), false),
             Self::Sync => (saying.sync(), true),
             Self::Send(sql) => (saying.query(&place(sql)), true),

@@ -49,6 +49,11 @@ impl Saying {
         self
     }
 
+    pub fn describe(mut self, kind: u8, name: &str) -> Self {
+        self.bytes.extend(say::describe(kind, name));
+        self
+    }
+
     pub fn sync(mut self) -> Self {
         self.bytes.extend(say::sync());
         self.ready += 1;
