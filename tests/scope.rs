@@ -102,6 +102,8 @@ fn a_table_is_not_swapped_for_a_view_while_it_is_written() {
         assert_eq!(refused.0, "42501", "{refused:?}");
         let refused = refusal(writer.execute("DELETE FROM sandbox_orders.x", &[]).await);
         assert_eq!(refused.0, "42501", "{refused:?}");
+        // Its pipeline is answered to the end, and its claim given back.
+        writer.simple_query("SELECT 1").await.unwrap();
         changer.simple_query("DROP VIEW sandbox_orders.x").await.unwrap();
         changer.simple_query("CREATE TABLE sandbox_orders.x (day int, total int)").await.unwrap();
         writer.simple_query("BEGIN; DELETE FROM sandbox_orders.x").await.unwrap();
