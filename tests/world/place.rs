@@ -107,9 +107,10 @@ impl World {
         self.witness.run(sql);
     }
 
-    /// Whether a session waits for a lock.
-    pub fn is_waiting(&mut self) -> bool {
-        self.witness.value("SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == "t"
+    /// Sessions that wait for a lock.
+    pub fn waiting(&mut self) -> usize {
+        let question = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+        self.witness.value(question).parse().unwrap()
     }
 
     /// The database as it was at first, with everything that was done to it forgotten.

@@ -34,7 +34,10 @@ enum Step {
     Send(String),
     Hear,
     Steward(String),
-    Waiting,
+    /// So many sessions wait for a lock.
+    Waiting(usize),
+    /// The connection is closed, whatever runs.
+    Leave,
 }
 
 impl Scene {
@@ -65,8 +68,15 @@ impl Scene {
                     before = world.sum();
                     continue;
                 }
-                Step::Waiting => {
-                    until("a session that waits", || world.is_waiting());
+                Step::Waiting(count) => {
+                    // One that is refused does not wait.
+                    let answered = || clients.values().any(Client::is_answered);
+                    until("a session that waits", || answered() || world.waiting() >= *count);
+                    continue;
+                }
+                Step::Leave => {
+                    clients.remove(&line.session);
+                    said.remove(&line.session);
                     continue;
                 }
                 _ => {}
@@ -122,7 +132,11 @@ impl Scene {
 
 impl Line {
     fn read(line: &str) -> Self {
-        let (session, rest) = line.strip_prefix("2> ").map_or((1, line), |rest| (2, rest));
+        let (session, rest) = match line.split_once("> ") {
+            Some(("2", rest)) => (2, rest),
+            Some(("3", rest)) => (3, rest),
+            _ => (1, line),
+        };
         Self { session, step: Step::read(rest) }
     }
 }
@@ -148,7 +162,8 @@ impl Step {
             "send" => Self::Send(rest.to_owned()),
             "hear" => Self::Hear,
             "steward" => Self::Steward(rest.to_owned()),
-            "waiting" => Self::Waiting,
+            "waiting" => Self::Waiting(rest.parse().unwrap_or(1)),
+            "leave" => Self::Leave,
             _ => panic!("a step that is not known: {text}"),
         }
     }
@@ -167,7 +182,7 @@ impl Step {
             Self::Run(sql) => (saying.run(&place(sql)), false),
             Self::Sync => (saying.sync(), true),
             Self::Send(sql) => (saying.query(&place(sql)), true),
-            Self::Hear | Self::Steward(_) | Self::Waiting => (saying, true),
+            Self::Hear | Self::Steward(_) | Self::Waiting(_) | Self::Leave => (saying, true),
         }
     }
 }
