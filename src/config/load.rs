@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::catalog::RELATIONS_MAX;
 use super::{
     AuditConfig, Bounds, Config, Durability, ListenTls, PresentAs, Secret, SessionConfig, UpstreamConfig,
     UpstreamLogin, UpstreamTls,
@@ -56,8 +57,8 @@ pub fn parse(
     }
 }
 
-struct Reader<'a> {
-    problems: Problems,
+pub(super) struct Reader<'a> {
+    pub(super) problems: Problems,
     base: PathBuf,
     lookup: Option<Lookup<'a>>,
 }
@@ -75,6 +76,8 @@ impl Reader<'_> {
         let audit = self.audit(fields.take("audit"));
         let bounds = self.bounds(fields.take("bounds"));
         let session = self.session(fields.take("session"));
+        let everyone = upstream.as_ref().and_then(|upstream| upstream.logins.last());
+        let catalog = fields.take("catalog").and_then(|value| self.catalog(value, everyone));
         fields.end(&mut self.problems);
         Some(Config {
             path: path.to_owned(),
@@ -83,6 +86,7 @@ impl Reader<'_> {
             tls: tls?,
             upstream: upstream?,
             rules,
+            catalog,
             audit,
             admin,
             bounds,
@@ -194,7 +198,7 @@ impl Reader<'_> {
         Some(UpstreamLogin { subject: parse_subject(&subject?), user: user?, password: password? })
     }
 
-    fn secret(&mut self, value: &Value, what: &str) -> Option<Secret> {
+    pub(super) fn secret(&mut self, value: &Value, what: &str) -> Option<Secret> {
         let text = self.problems.text(value, what)?;
         let Some(lookup) = self.lookup else { return Some(Secret::new("")) };
         if let Some(name) = text.strip_prefix("env:") {
@@ -255,6 +259,7 @@ impl Reader<'_> {
             ("parse_depth_max", &mut bounds.parse_depth_max),
             ("statement_bytes_max", &mut bounds.statement_bytes_max),
             ("message_bytes_max", &mut bounds.message_bytes_max),
+            ("catalog_relations_max", &mut bounds.catalog_relations_max),
         ] {
             let sized = |text: &str| NonZeroUsize::new(usize::try_from(size(text)?.get()).ok()?);
             *bound = self.or(fields.take(key), key, sized, *bound);
@@ -296,7 +301,7 @@ impl Reader<'_> {
         found
     }
 
-    fn or<T>(
+    pub(super) fn or<T>(
         &mut self,
         value: Option<&Value>,
         what: &str,
@@ -310,7 +315,7 @@ impl Reader<'_> {
         self.or(value, what, |text| Some(text.to_owned()), default.to_owned())
     }
 
-    fn path(&mut self, value: &Value, what: &str) -> Option<PathBuf> {
+    pub(super) fn path(&mut self, value: &Value, what: &str) -> Option<PathBuf> {
         self.problems.text(value, what).map(|text| self.base.join(text))
     }
 
@@ -328,7 +333,7 @@ fn truth(text: &str) -> Option<bool> {
 }
 
 /// `500ms`, `10s`, `2m`, `1h`; bare numbers are seconds.
-fn duration(text: &str) -> Option<Duration> {
+pub(super) fn duration(text: &str) -> Option<Duration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits)?;
     let number: u64 = number.parse().ok()?;
@@ -356,6 +361,7 @@ impl Default for Bounds {
             temp_relations_max: of(1000),
             pipeline_max: of(10_000),
             parse_depth_max: of(200),
+            catalog_relations_max: RELATIONS_MAX,
             handshake: Duration::from_secs(10),
             drain: Duration::from_secs(30),
         }

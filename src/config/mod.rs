@@ -1,5 +1,6 @@
 //! `tollgate.yaml`: raw file to checked, immutable [`Config`]; every problem is told at once.
 
+mod catalog;
 mod load;
 pub mod rules;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use crate::policy::Subject;
 
+pub use catalog::{CatalogConfig, CatalogSource};
 pub use load::{Lookup, load, load_without_secrets, parse};
 
 /// A value that no log, error or `Debug` shows.
@@ -42,6 +44,8 @@ pub struct Config {
     pub tls: ListenTls,
     pub upstream: UpstreamConfig,
     pub rules: PathBuf,
+    /// None: names alone are judged.
+    pub catalog: Option<CatalogConfig>,
     pub audit: AuditConfig,
     /// `/healthz`, `/readyz`, `/metrics`; none where unset.
     pub admin: Option<SocketAddr>,
@@ -137,6 +141,8 @@ pub struct Bounds {
     pub temp_relations_max: NonZeroUsize,
     pub pipeline_max: NonZeroUsize,
     pub parse_depth_max: NonZeroUsize,
+    /// Of one snapshot of the catalog.
+    pub catalog_relations_max: NonZeroUsize,
     pub handshake: Duration,
     /// How long running statements may go on after SIGTERM.
     pub drain: Duration,
