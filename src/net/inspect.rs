@@ -63,8 +63,3 @@ fn remakes(facts: &Facts, relation: &Relation) -> bool {
     let makes_table = facts.command.starts_with("CREATE TABLE") || facts.command == "SELECT INTO";
     facts.alters.contains(relation) || (facts.creates.contains(relation) && !makes_table)
 }
-
-pub(super) fn through_view(view: &str) -> Refusal {
-    let text = format!("changing rows through {view} is not allowed: it is no table");
-    Refusal::by(Code::UnlistedWrite, text).with_hint("Name the table itself; views may lead to other schemas")
-}

@@ -10,8 +10,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use uuid::Uuid;
 
 use super::greet::{Greeting, greet};
-use super::reload;
 use super::shared::{Live, Phase, Shared};
+use super::{reload, snapshot};
 use crate::admin::{self, Readiness};
 use crate::audit::{AuditError, Event, Log, LogOptions};
 use crate::config::Config;
@@ -76,6 +76,7 @@ impl Server {
             admission: Admission::default(),
             sessions: super::cancel::Sessions::default(),
             catalog: arc_swap::ArcSwapOption::empty(),
+            definitions: tokio::sync::Notify::new(),
         };
         Ok(Self { shared: Arc::new(shared), listener, admin, acceptor })
     }
@@ -91,6 +92,7 @@ impl Server {
         let (phase, phases) = watch::channel(Phase::Serving);
         let reloading = reload::watch(Arc::clone(&shared), phases.clone())?;
         let metrics = crate::telemetry::metrics()?;
+        let refreshing = snapshot::keep(&shared, phases.clone());
         let (admin_stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let admin = admin.map(|listener| {
             let readiness = Obstacles { shared: Arc::clone(&shared), phase: phases.clone() };
@@ -110,6 +112,9 @@ impl Server {
         let drained = tokio::time::timeout(shared.config.bounds.drain, places.acquire_many(all)).await;
         let reason = if drained.is_ok() { "drained" } else { "drain limit reached" };
         reloading.abort();
+        if let Some(refreshing) = refreshing {
+            refreshing.abort();
+        }
         drop(admin_stop);
         if let Some(admin) = admin {
             let _ = tokio::time::timeout(Duration::from_secs(1), admin).await;

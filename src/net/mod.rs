@@ -12,6 +12,7 @@ mod login;
 mod relay;
 mod reload;
 mod shared;
+mod snapshot;
 mod start;
 mod upstream;
 

@@ -19,7 +19,7 @@ const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum QueryFault {
     /// The session goes on.
-    #[error("the warehouse refused a question: {message} ({sqlstate})")]
+    #[error("{message} ({sqlstate})")]
     Refused { sqlstate: String, message: String },
     #[error("the connection to the warehouse failed: {0}")]
     Io(#[from] io::Error),
@@ -124,7 +124,8 @@ impl<'a> Row<'a> {
     }
 }
 
-fn refusal(body: &[u8]) -> QueryFault {
+/// What an ErrorResponse says.
+pub(super) fn refusal(body: &[u8]) -> QueryFault {
     let field = |wanted: u8| {
         let mut fields = body.split(|&byte| byte == 0);
         let found = fields.find_map(|field| field.strip_prefix(&[wanted]));
@@ -172,10 +173,7 @@ mod tests {
     async fn a_refused_question_tells_the_servers_words() {
         let error = message(b'E', b"SERROR\0C42501\0Mpermission denied\0\0");
         let (outcome, _) = asked([error, message(b'Z', b"I")].concat()).await;
-        assert_eq!(
-            outcome.unwrap_err().to_string(),
-            "the warehouse refused a question: permission denied (42501)"
-        );
+        assert_eq!(outcome.unwrap_err().to_string(), "permission denied (42501)");
     }
 
     #[tokio::test]

@@ -1,16 +1,18 @@
 //! A snapshot of what the warehouse holds, read on a session of its own.
 
+pub mod file;
 mod questions;
 mod rows;
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+pub use self::file::FileFault;
 use self::questions::Questions;
 use self::rows::Rows;
 use super::connect::Warehouse;
 use super::login::LoginFault;
-use super::query::{Control, QueryFault};
+use super::query::{Control, QueryFault, refusal};
 use crate::catalog::Snapshot;
 use crate::config::UpstreamLogin;
 
@@ -23,7 +25,11 @@ const LOAD_TIMEOUT: Duration = Duration::from_secs(600);
 #[derive(Debug, thiserror::Error)]
 pub enum LoadFault {
     #[error(transparent)]
-    Login(#[from] LoginFault),
+    File(#[from] FileFault),
+    #[error(transparent)]
+    Login(LoginFault),
+    #[error("the warehouse refused the login: {0}")]
+    Refused(QueryFault),
     #[error(transparent)]
     Query(#[from] QueryFault),
     #[error(
@@ -36,6 +42,15 @@ pub enum LoadFault {
     Timeout,
     #[error("a task of the snapshot ended before its time")]
     Interrupted,
+}
+
+impl From<LoginFault> for LoadFault {
+    fn from(fault: LoginFault) -> Self {
+        match fault {
+            LoginFault::Refused(body) => Self::Refused(refusal(&body)),
+            other => Self::Login(other),
+        }
+    }
 }
 
 /// Reads the catalog as `login`. Not cancel safe: a snapshot half read is dropped.
