@@ -15,10 +15,6 @@ fn scope() -> Scope {
     Scope::new("tollgate", "dev", &["public".to_owned()], bounds)
 }
 
-fn bounds() -> TextBounds {
-    TextBounds { bytes_max: 16 << 20, depth_max: 200 }
-}
-
 fn filled(head: &str, part: &str, tail: &str) -> String {
     let count = (MEGABYTE - head.len() - tail.len()) / part.len();
     format!("{head}{}{tail}", part.repeat(count))
@@ -71,7 +67,7 @@ fn usual(bytes: usize) -> String {
 }
 
 fn benchmark(c: &mut Criterion) {
-    let (scope, bounds) = (scope(), bounds());
+    let (scope, bounds) = (scope(), TextBounds::default());
     let mut group = c.benchmark_group("usual");
     for bytes in [300, 1_000, 10_000] {
         let text = usual(bytes);
@@ -91,6 +87,9 @@ fn benchmark(c: &mut Criterion) {
     }
     group.finish();
 }
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 criterion_group!(benches, benchmark);
 criterion_main!(benches);

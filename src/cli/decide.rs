@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -66,7 +67,7 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
         Err(error) => return could_not(&error),
     };
     let catalog = match arguments.catalog.as_deref().map(file::read).transpose() {
-        Ok(snapshot) => snapshot.map(Catalog::new),
+        Ok(snapshot) => snapshot.map(Catalog::new).map(Arc::new),
         Err(error) => return could_not(&error),
     };
     let basis = Basis::of(&rules).with_catalog(catalog.as_ref());
@@ -168,10 +169,10 @@ fn judge(text: &str, arguments: &Arguments, config: &Config, basis: &Basis<'_>) 
     let principal = principal(arguments, rules);
     let mut logins = config.upstream.logins.iter();
     let login = logins.find(|login| matches(&login.subject, &principal, rules));
-    let scope =
+    let mut scope =
         Scope::new(login.map_or("", |login| &login.user), &config.upstream.database, path, scope_bounds);
-    let text_bounds =
-        TextBounds { bytes_max: bounds.statement_bytes_max.get(), depth_max: bounds.parse_depth_max.get() };
+    scope.go_by(basis.catalog);
+    let text_bounds = bounds.text();
     let limits = obligations(&principal, rules);
     match one_by_one(text, scope, &text_bounds) {
         Ok(statements) => {

@@ -1,5 +1,7 @@
 //! Decisions that lean on the catalog.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::catalog::{Catalog, FunctionEntry, RelationEntry, RelationKind, Snapshot, Volatility};
 
@@ -24,13 +26,13 @@ fn function(schema: &str, name: &str, volatility: Volatility) -> FunctionEntry {
     }
 }
 
-fn catalog() -> Catalog {
+fn catalog() -> Arc<Catalog> {
     use RelationKind::{External, MaterializedView, Sequence, Table, View};
     let mut definer = function("lib", "definer", Volatility::Stable);
     definer.security_definer = true;
     let mut outside = function("lib", "outside", Volatility::Immutable);
     outside.language = "exfunc".to_owned();
-    Catalog::new(Snapshot {
+    Arc::new(Catalog::new(Snapshot {
         relations: vec![
             relation("sandbox_orders", "t", Table, &[]),
             relation("sandbox_orders", "v", View, &[("sandbox_orders", "t")]),
@@ -59,7 +61,7 @@ fn catalog() -> Catalog {
             outside,
         ],
         ..Snapshot::default()
-    })
+    }))
 }
 
 fn with_default(default: &str) -> RuleSet {
@@ -68,7 +70,7 @@ fn with_default(default: &str) -> RuleSet {
 }
 
 /// The denial's code and message; `None` where it is allowed.
-fn judged(principal: &Principal, facts: &Facts, catalog: Option<&Catalog>) -> Option<(Code, String)> {
+fn judged(principal: &Principal, facts: &Facts, catalog: Option<&Arc<Catalog>>) -> Option<(Code, String)> {
     let rules = with_default("deny_volatile");
     match decide(principal, facts, &Basis::of(&rules).with_catalog(catalog)) {
         Decision::Allow(_) => None,

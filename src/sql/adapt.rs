@@ -28,6 +28,9 @@ struct Adapter<'a> {
 pub(super) fn adapt(tokens: &[Token]) -> Result<Vec<Edit>, NotUnderstood> {
     let mut adapter = Adapter { tokens, edits: vec![Edit::Keep; tokens.len()] };
     for (at, token) in tokens.iter().enumerate() {
+        if adapter.edits.get(at) != Some(&Edit::Keep) {
+            continue;
+        }
         if let Some(word) = token.keyword() {
             adapter.word(at, word)?;
         } else if let Kind::Op(op) = &token.kind
@@ -127,6 +130,11 @@ impl Adapter<'_> {
             "notnull" if !self.is_mark(at + 1, '(') && self.ends_operand(at) => {
                 self.put(at, Edit::Words(&["is", "not", "null"]));
             }
+            "in" if self.is_mark(at + 1, '(') => {
+                self.literals(at + 2);
+            }
+            "values" if self.is_mark(at + 1, '(') => self.rows(at + 1),
+            "case" if self.before(at) != Some("as") && !self.is_behind_mark(at, &['.']) => self.case(at),
             "overriding" if self.overrides(at) => self.leave(at, at + 3),
             "conflict" => self.conflict(at + 1),
             // Whichever row the cursor stands on, it is a row of the same table.
@@ -173,6 +181,68 @@ impl Adapter<'_> {
         let Some(end) = rest.clone().position(|token| token.keyword() == Some("do")) else { return };
         if !rest.take(end).any(|token| matches!(token.keyword(), Some("select" | "with" | "values"))) {
             self.leave(close + 1, close + end);
+        }
+    }
+
+    /// CASE without brackets holds neither calls nor queries: it says what a constant says.
+    fn case(&mut self, at: usize) {
+        let mut depth = 0_usize;
+        for (n, token) in self.tokens.iter().enumerate().skip(at).take(REACH) {
+            let named = self.is_behind_mark(n, &['.']);
+            match (&token.kind, token.keyword()) {
+                (_, Some("case")) if !named => depth += 1,
+                (_, Some("end")) if !named => depth -= 1,
+                (Kind::Mark('(' | ')' | '[' | ';'), _)
+                | (_, Some("select" | "from" | "into" | "union" | "table" | "values" | "with" | "as")) => {
+                    return;
+                }
+                _ => {}
+            }
+            if depth == 0 {
+                let whens = self.tokens.get(at..n).unwrap_or_default();
+                if whens.iter().any(|token| token.keyword() == Some("when")) {
+                    self.leave(at, n + 1);
+                    self.put(at, Edit::Words(&["null"]));
+                }
+                return;
+            }
+        }
+    }
+
+    fn is_literal(&self, at: usize) -> bool {
+        let literal = self.tokens.get(at).map(|token| &token.kind);
+        matches!(literal, Some(Kind::Number(_) | Kind::Text { .. } | Kind::Param(_)))
+    }
+
+    /// `IN (1, 2, 3)` says what `IN (1)` says. Gives where the literals end.
+    fn literals(&mut self, at: usize) -> usize {
+        let mut end = at + 1;
+        if !self.is_literal(at) {
+            return at;
+        }
+        while self.is_mark(end, ',') && self.is_literal(end + 1) && !self.goes_on(end + 2) {
+            self.leave(end, end + 2);
+            end += 2;
+        }
+        end
+    }
+
+    /// Whether what stands here goes on with the expression before it.
+    fn goes_on(&self, at: usize) -> bool {
+        !self.is_mark(at, ',') && !self.is_mark(at, ')')
+    }
+
+    /// Rows of literals alone behind the first of their kind.
+    fn rows(&mut self, open: usize) {
+        let mut end = self.literals(open + 1);
+        while self.is_mark(end, ')') && self.is_mark(end + 1, ',') && self.is_mark(end + 2, '(') {
+            let row = end + 1;
+            let close = self.literals(end + 3);
+            if close == end + 3 || !self.is_mark(close, ')') {
+                return;
+            }
+            self.leave(row, close + 1);
+            end = close;
         }
     }
 

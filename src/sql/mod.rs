@@ -15,6 +15,7 @@ mod names;
 mod parse;
 pub mod scope;
 mod split;
+mod temporary;
 mod understand;
 mod walk;
 

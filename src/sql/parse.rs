@@ -12,9 +12,10 @@ use super::{NotUnderstood, TextBounds};
 /// Parses one query or data-modifying statement; other kinds are not this function's to read.
 pub(super) fn parse(tokens: &[Token], bounds: &TextBounds) -> Result<ast::Statement, NotUnderstood> {
     let offset = tokens.first().map_or(0, |token| token.start);
-    let handed = hand_over(tokens)?;
-    let redshift = parse_as(&RedshiftSqlDialect {}, handed.clone(), bounds);
-    let parsed = redshift.or_else(|_| parse_as(&PostgreSqlDialect {}, handed, bounds));
+    if let Ok(statement) = parse_as(&RedshiftSqlDialect {}, hand_over(tokens)?, bounds) {
+        return Ok(statement);
+    }
+    let parsed = parse_as(&PostgreSqlDialect {}, hand_over(tokens)?, bounds);
     parsed.map_err(|reason| NotUnderstood { reason, offset })
 }
 

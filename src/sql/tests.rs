@@ -1,15 +1,20 @@
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::catalog::{Catalog, RelationEntry, RelationKind, Snapshot};
 
 fn bounds() -> TextBounds {
-    TextBounds { bytes_max: 4 << 20, depth_max: 100 }
+    TextBounds { bytes_max: 4 << 20, depth_max: 100, ..TextBounds::default() }
+}
+
+fn scope_bounds() -> ScopeBounds {
+    ScopeBounds { prepared_max: 10, cursors_max: 10, temp_relations_max: 10, savepoints_max: 10 }
 }
 
 fn scope() -> Scope {
-    let bounds =
-        ScopeBounds { prepared_max: 10, cursors_max: 10, temp_relations_max: 10, savepoints_max: 10 };
-    Scope::new("svc", "dev", &["public".to_owned()], bounds)
+    Scope::new("svc", "dev", &["public".to_owned()], scope_bounds())
 }
 
 fn all(text: &str) -> Vec<Facts> {
@@ -522,6 +527,17 @@ fn deep_and_long_texts_do_not_overflow_the_stack() {
     }
     let deep = format!("select {}1{}", "(".repeat(90), ")".repeat(90));
     assert!(understand(&deep, &scope(), &bounds()).is_ok());
+    let ceiling = TextBounds { depth_max: TextBounds::DEPTH_CEILING, ..bounds() };
+    for (open, close) in
+        [("(", ")"), ("(select ", ")"), ("case when a then ", " end"), ("f(", ")"), ("array[", "]")]
+    {
+        for count in [100, 190, 390] {
+            let deep = format!("select {}1{}", open.repeat(count), close.repeat(count));
+            let _ = understand(&deep, &scope(), &ceiling);
+        }
+    }
+    let many = "select 1;".repeat(10_000);
+    assert!(understand(&many, &scope(), &bounds()).unwrap_err().reason.contains("too many queries"));
     let list = format!("select * from t where a in ({}1)", "1,".repeat(100_000));
     assert!(understand(&list, &scope(), &bounds()).is_ok());
 }
@@ -708,4 +724,72 @@ fn names_that_differ_in_case_are_not_taken_for_one_another() {
     ] {
         doubted(doubtful);
     }
+}
+
+fn known() -> Arc<Catalog> {
+    let relation = |schema: &str, name: &str, kind, reads: &[(&str, &str)]| RelationEntry {
+        schema: schema.to_owned(),
+        name: name.to_owned(),
+        kind,
+        owner: "dbt".to_owned(),
+        reads: reads.iter().map(|(schema, name)| ((*schema).to_owned(), (*name).to_owned())).collect(),
+        ..RelationEntry::default()
+    };
+    Arc::new(Catalog::new(Snapshot {
+        relations: vec![
+            relation("orders", "t", RelationKind::Table, &[]),
+            relation("orders", "v", RelationKind::View, &[("orders", "t"), ("users", "secrets")]),
+            relation("public", "w", RelationKind::View, &[("orders", "v")]),
+        ],
+        ..Snapshot::default()
+    }))
+}
+
+#[test]
+fn a_catalog_tells_what_is_read_and_never_what_is_written() {
+    let mut scope = Scope::new("svc", "dev", &["public".to_owned(), "orders".to_owned()], scope_bounds());
+    assert!(scope.go_by(Some(&known())));
+    for (text, reads, writes) in [
+        ("select * from t", "orders.t", ""),
+        ("select * from unknown", "orders.unknown public.unknown", ""),
+        ("select * from w", "orders.t orders.v public.w users.secrets", ""),
+        ("copy w to stdout", "orders.t orders.v public.w users.secrets", ""),
+        ("select * from t x, x.items i, i.parts", "orders.t", ""),
+        ("create temp table t (a int); select * from t", "temp.t", ""),
+        ("delete from t", "", "orders.t public.t"),
+        ("insert into t select * from t", "orders.t", "orders.t public.t"),
+    ] {
+        let last = understand(text, &scope, &bounds()).unwrap().pop().unwrap().facts;
+        assert_eq!((shown(&last.reads).as_str(), shown(&last.writes).as_str()), (reads, writes), "{text}");
+    }
+    assert!(scope.go_by(None) && !scope.go_by(None));
+}
+
+#[test]
+fn only_relations_are_looked_for_among_the_temporary_ones() {
+    for kind in ["function", "procedure", "aggregate", "domain", "collation", "statistics", "operator class"]
+    {
+        let of_class = if kind == "operator class" { " using btree" } else { "" };
+        let dropped = last(&format!("create temp table f (a int); drop {kind} f{of_class}"));
+        assert_eq!(shown(&dropped.alters), "public.f", "{kind}");
+    }
+    let commented = last("create temp table f (a int); comment on text search dictionary f is 'x'");
+    assert_eq!(shown(&commented.alters), "public.f");
+    assert_eq!(shown(&last("create temp sequence f; drop sequence f").alters), "temp.f");
+    assert_eq!(shown(&last("select 1 from \"PG_CLASS\"").reads), "pg_catalog.pg_class public.pg_class");
+}
+
+#[test]
+fn functions_in_definitions_are_named() {
+    for (text, function) in [
+        ("create index on films ((lower(a)))", "lower"),
+        ("create domain d as varchar(3) check (length(value) > 1)", "length"),
+        ("create statistics s on date_trunc('day', a), b from t", "date_trunc"),
+        ("create table t (name varchar(9)) partition by list (left(name, 1))", "left"),
+        ("alter domain d add check (length(value) > 1)", "length"),
+        ("select * from unnest(array[1])", "unnest"),
+    ] {
+        assert_eq!(last(text).functions, [function.to_owned()].into(), "{text}");
+    }
+    assert_eq!(shown(&last("prepare p as select * into orders.x").alters), "orders.x");
 }

@@ -13,7 +13,8 @@ const PARTS_MAX: usize = 64;
 /// Functions beside relations.
 const FUNCTIONS_MAX: usize = 100_000;
 /// One view's definition.
-const DEFINITION: TextBounds = TextBounds { bytes_max: 1 << 20, depth_max: 200 };
+const DEFINITION: TextBounds =
+    TextBounds { bytes_max: 1 << 20, depth_max: 200, chain_max: 1_000, queries_max: 1_000 };
 
 /// What has been read so far, within its bounds.
 #[derive(Debug)]
