@@ -230,7 +230,8 @@ fn a_gate_lets_pass_functions_that_the_catalog_vouches_for() {
     let (house, admin) = house(READER);
     let (_gate, mut analyst) = session(&house, admin);
     assert_eq!(analyst.value("SELECT lib.stable(7) + lib.immutable(1)"), "8");
-    // A function of one's own never stands in for the server's: its schema comes first.
+    // A function of one's own with the server's name and arguments is not the one called: the server's
+    // schema comes first.
     house.warehouse(
         "dev",
         "CREATE FUNCTION sandbox_orders.lower(text) RETURNS text LANGUAGE sql AS 'SELECT $1'",

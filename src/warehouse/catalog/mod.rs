@@ -3,6 +3,8 @@
 pub mod file;
 mod questions;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
