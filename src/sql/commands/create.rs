@@ -26,7 +26,7 @@ pub(super) fn create(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
         reader.skip();
     }
     let mut facts = if reader.eat(&["schema"]) {
-        schema(reader)?
+        schema(reader, context)?
     } else {
         let kind = Kind::read(reader)?;
         made(kind, reader, temporary, context)?
@@ -58,6 +58,10 @@ fn made(kind: &Kind, reader: &mut Reader<'_>, temporary: bool, context: &Context
             reader.if_exists();
             let name = reader.operator()?;
             facts.creates = created(&name, temporary, context.scope, &mut facts);
+            if !kind.is_relation() {
+                // It shadows no table.
+                facts.creates.retain(|made| !made.is_temp());
+            }
             if kind.is("type") && !is_plain_type(reader.rest()) {
                 doubt(&mut facts, "a type made of functions");
             }
@@ -138,12 +142,12 @@ fn foreign_table(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     Ok(facts)
 }
 
-fn schema(reader: &mut Reader<'_>) -> Read {
+fn schema(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let mut facts = Facts::plain(Class::Ddl, "CREATE SCHEMA");
     reader.if_exists();
     reader.eat(&["authorization"]);
     let name = reader.name()?;
-    let made = whole_schema(&name, &mut facts);
+    let made = whole_schema(&name, &mut facts, context);
     facts.creates.insert(made);
     if reader.rest().iter().any(|token| matches!(token.keyword(), Some("create" | "grant"))) {
         doubt(&mut facts, "a schema with its elements");
@@ -151,15 +155,16 @@ fn schema(reader: &mut Reader<'_>) -> Read {
     Ok(facts)
 }
 
-pub(super) fn whole_schema(name: &[String], facts: &mut Facts) -> Relation {
+pub(super) fn whole_schema(name: &[String], facts: &mut Facts, context: &Context<'_>) -> Relation {
     doubt_target(&[name, &[String::new()]].concat(), facts);
     if name.last().is_some_and(|schema| fold(schema).starts_with("pg_")) {
         doubt(facts, "a change of a schema of the server's own");
     }
     let mut relation = Relation::new(name.last().map(|schema| fold(schema)).unwrap_or_default(), "*");
-    if name.len() > 1 {
-        relation.database = name.first().map(|database| fold(database));
-    }
+    relation.database = match name {
+        [database, _, ..] => Some(fold(database)),
+        _ => context.scope.used_database().map(str::to_owned),
+    };
     relation
 }
 

@@ -30,7 +30,7 @@ pub(super) fn altered_table(name: &[String], facts: &mut Facts, context: &Contex
 pub(super) fn drop(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let external = reader.eat(&["external"]);
     if reader.eat(&["schema"]) {
-        return schemas(reader);
+        return schemas(reader, context);
     }
     let kind = Kind::read(reader)?;
     let mut facts = whole("DROP", kind);
@@ -103,12 +103,12 @@ fn on_relation(
     Ok(())
 }
 
-fn schemas(reader: &mut Reader<'_>) -> Read {
+fn schemas(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let mut facts = Facts::plain(Class::Ddl, "DROP SCHEMA");
     facts.cascades = cascades(reader.rest());
     reader.if_exists();
     for name in reader.names()? {
-        let schema = whole_schema(&name, &mut facts);
+        let schema = whole_schema(&name, &mut facts, context);
         facts.alters.insert(schema);
     }
     if reader.eat(&["drop", "external", "database"]) || reader.eat(&["drop", "external", "schema"]) {
@@ -132,7 +132,7 @@ pub(super) fn comment(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     }
     if reader.eat(&["schema"]) {
         let name = reader.name()?;
-        let schema = whole_schema(&name, &mut facts);
+        let schema = whole_schema(&name, &mut facts, context);
         facts.alters.insert(schema);
         return Ok(facts);
     }
@@ -165,7 +165,7 @@ pub(super) fn labelled(word: &str, reader: &mut Reader<'_>) -> Read {
     Ok(privileges(word))
 }
 
-pub(super) fn import(reader: &mut Reader<'_>) -> Read {
+pub(super) fn import(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     if !reader.eat(&["foreign", "schema"]) {
         return Err(reader.refuse("a statement that is not understood"));
     }
@@ -175,7 +175,7 @@ pub(super) fn import(reader: &mut Reader<'_>) -> Read {
     let into = rest.iter().rposition(|token| token.keyword() == Some("into"));
     let Some(at) = into else { return Err(reader.refuse("IMPORT without INTO")) };
     let name = Reader::new(rest.get(at + 1..).unwrap_or_default()).name()?;
-    let schema = whole_schema(&name, &mut facts);
+    let schema = whole_schema(&name, &mut facts, context);
     facts.creates.insert(schema);
     doubt(&mut facts, "tables whose names are not told");
     Ok(facts)

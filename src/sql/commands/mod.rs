@@ -47,9 +47,9 @@ pub(super) fn read(tokens: &[Token], context: &Context<'_>) -> Result<Option<Fac
         "call" => data::call(&mut reader, context),
         "do" => data::anonymous(),
         "set" => session::set(&mut reader),
-        "reset" => session::reset(&mut reader),
+        "reset" => session::reset(&mut reader, context),
         "show" => session::show(&mut reader),
-        "use" => session::use_database(&mut reader),
+        "use" => session::use_database(&mut reader, context),
         "discard" => session::discard(&mut reader),
         "begin" | "start" | "commit" | "end" | "rollback" | "abort" | "savepoint" | "release" => {
             session::transaction(word, &mut reader, context)
@@ -70,7 +70,7 @@ pub(super) fn read(tokens: &[Token], context: &Context<'_>) -> Result<Option<Fac
         "desc" | "describe" => drop::describe(&mut reader),
         "grant" | "revoke" => Ok(drop::privileges(word)),
         "security" | "reassign" => drop::labelled(word, &mut reader),
-        "import" => drop::import(&mut reader),
+        "import" => drop::import(&mut reader, context),
         _ => Err(reader.refuse("a statement that is not understood")),
     };
     facts.map(Some)
