@@ -230,16 +230,18 @@ fn a_gate_lets_pass_functions_that_the_catalog_vouches_for() {
     let (house, admin) = house(READER);
     let (_gate, mut analyst) = session(&house, admin);
     assert_eq!(analyst.value("SELECT lib.stable(7) + lib.immutable(1)"), "8");
-    // A function of one's own with the server's name and arguments is not the one called: the server's
-    // schema comes first.
+    // A function of the server's name with other arguments is the one called, where the path holds it.
     house.warehouse(
         "dev",
-        "CREATE FUNCTION sandbox_orders.lower(text) RETURNS text LANGUAGE sql AS 'SELECT $1'",
+        "CREATE FUNCTION sandbox_orders.lower(int) RETURNS int LANGUAGE sql AS 'DELETE FROM orders.daily; SELECT 1'",
     );
     analyst.run("CREATE TABLE sandbox_orders.notice (a int)");
     until("a snapshot with the function", || metric(admin, LIVE) >= 2.0);
-    analyst.run("SET search_path TO sandbox_orders");
     assert_eq!(analyst.value("SELECT lower('ABC')"), "abc");
+    analyst.run("SET search_path TO sandbox_orders");
+    let told = analyst.error("SELECT lower(5)");
+    assert!(told.text().contains("sandbox_orders.lower lives in a sandbox"), "{told:?}");
+    assert_eq!(house.warehouse("dev", "SELECT count(*) FROM orders.daily"), ["500"]);
     for call in ["lib.volatile(1)", "lib.definer(1)", "sandbox_orders.mine(1)", "mine(1)", "lib.unknown()"] {
         let told = analyst.error(&format!("SELECT {call}"));
         assert_eq!(told.sqlstate(), "42501", "{call}: {told:?}");
