@@ -47,6 +47,7 @@ fn made(kind: &Kind, reader: &mut Reader<'_>, temporary: bool, context: &Context
         "index" => return tables::index(reader, context),
         "statistics" => return statistics(reader, context),
         "foreign table" => return foreign_table(reader, context),
+        "model" => return model(reader, context),
         _ => {}
     }
     let mut facts = whole("CREATE", kind);
@@ -76,8 +77,28 @@ fn made(kind: &Kind, reader: &mut Reader<'_>, temporary: bool, context: &Context
                 facts.alters.extend(altered);
             }
         }
-        Home::Beyond | Home::Outside | Home::Principals => {}
+        Home::Beyond | Home::Outside | Home::Principals => {
+            // A database made of a datashare, an integration or a lake.
+            if kind.is("database") && reader.rest().iter().any(|token| token.keyword() == Some("from")) {
+                facts.class = Class::Egress;
+                facts.egress.push(Egress { place: "external".to_owned(), role: None });
+            }
+        }
     }
+    Ok(facts)
+}
+
+/// CREATE MODEL sends its rows to be learned from, and makes a function.
+fn model(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
+    let mut facts = Facts::plain(Class::Egress, "CREATE MODEL");
+    let name = reader.name()?;
+    facts.creates = created(&name, false, context.scope, &mut facts);
+    facts.egress.push(Egress { place: place_of(reader.rest()), role: None });
+    for function in behind(&["function"], reader.rest()) {
+        let made = created(&function, false, context.scope, &mut facts);
+        facts.creates.extend(made);
+    }
+    doubt(&mut facts, "the body of a model is not seen");
     Ok(facts)
 }
 

@@ -156,6 +156,15 @@ pub(super) fn privileges(word: &str) -> Facts {
     Facts::plain(Class::Dcl, word.to_ascii_uppercase())
 }
 
+/// GRANT and REVOKE; a datashare's grants let others read it.
+pub(super) fn granted(word: &str, reader: &Reader<'_>) -> Facts {
+    let mut facts = privileges(word);
+    if reader.rest().iter().any(|token| token.keyword() == Some("datashare")) {
+        facts.egress.push(Egress { place: "datashare".to_owned(), role: None });
+    }
+    facts
+}
+
 /// SECURITY LABEL, REASSIGN OWNED, IMPORT FOREIGN SCHEMA and the like: refused whole, by their kind.
 pub(super) fn labelled(word: &str, reader: &mut Reader<'_>) -> Read {
     let rest: &[&str] = if word == "security" { &["label"] } else { &["owned", "by"] };
@@ -182,11 +191,18 @@ pub(super) fn import(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
 }
 
 /// ATTACH and DETACH of row-level and masking policies.
-pub(super) fn attach(word: &str, reader: &mut Reader<'_>) -> Read {
+pub(super) fn attach(word: &str, reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     if !reader.eat(&["rls", "policy"]) && !reader.eat(&["masking", "policy"]) {
         return Err(reader.refuse("a policy that is not understood"));
     }
-    Ok(privileges(word))
+    let mut facts = privileges(word);
+    reader.name()?;
+    if reader.eat(&["on"]) {
+        reader.eat(&["table"]);
+        let name = reader.name()?;
+        facts.alters = altered_table(&name, &mut facts, context);
+    }
+    Ok(facts)
 }
 
 pub(super) fn describe(reader: &mut Reader<'_>) -> Read {
