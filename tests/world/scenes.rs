@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::place::{World, changed};
 use super::talk::{Fate, Saying, fate};
 use crate::support::client::Client;
-use crate::support::until;
+use crate::support::{say, until};
 
 pub struct Scene {
     pub name: String,
@@ -30,6 +30,8 @@ enum Step {
     Sync,
     /// A Sync behind which more follows at once.
     More,
+    /// A Flush, and so many statements are heard to be complete.
+    Flush(usize),
     /// A query whose answer is heard later.
     Send(String),
     Hear,
@@ -38,6 +40,8 @@ enum Step {
     Waiting(usize),
     /// The connection is closed, whatever runs.
     Leave,
+    /// The same with a goodbye, which is heard out.
+    Terminate,
 }
 
 impl Scene {
@@ -72,6 +76,23 @@ impl Scene {
                     // One that is refused does not wait.
                     let answered = || clients.values().any(Client::is_answered);
                     until("a session that waits", || answered() || world.waiting() >= *count);
+                    continue;
+                }
+                Step::Flush(count) => {
+                    let client = clients.entry(line.session).or_insert_with(|| world.analyst());
+                    let saying = said.remove(&line.session).unwrap_or_default();
+                    saying.flush().say(client).unwrap();
+                    for _ in 0..*count {
+                        client.until(b'C').unwrap();
+                    }
+                    continue;
+                }
+                Step::Terminate => {
+                    if let Some(mut client) = clients.remove(&line.session) {
+                        client.send(&say::message(b'X', b"")).unwrap();
+                        client.rest();
+                    }
+                    said.remove(&line.session);
                     continue;
                 }
                 Step::Leave => {
@@ -157,6 +178,7 @@ impl Step {
             "close" => Self::Close(rest.as_bytes()[0], name(&rest[2..])),
             "describe" => Self::Describe(rest.as_bytes()[0], name(&rest[2..])),
             "more" => Self::More,
+            "flush" => Self::Flush(rest.parse().unwrap()),
             "run" => Self::Run(rest.to_owned()),
             "sync" => Self::Sync,
             "send" => Self::Send(rest.to_owned()),
@@ -164,6 +186,7 @@ impl Step {
             "steward" => Self::Steward(rest.to_owned()),
             "waiting" => Self::Waiting(rest.parse().unwrap_or(1)),
             "leave" => Self::Leave,
+            "terminate" => Self::Terminate,
             _ => panic!("a step that is not known: {text}"),
         }
     }
@@ -182,7 +205,12 @@ impl Step {
             Self::Run(sql) => (saying.run(&place(sql)), false),
             Self::Sync => (saying.sync(), true),
             Self::Send(sql) => (saying.query(&place(sql)), true),
-            Self::Hear | Self::Steward(_) | Self::Waiting(_) | Self::Leave => (saying, true),
+            Self::Hear
+            | Self::Flush(_)
+            | Self::Steward(_)
+            | Self::Waiting(_)
+            | Self::Leave
+            | Self::Terminate => (saying, true),
         }
     }
 }

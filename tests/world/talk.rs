@@ -60,6 +60,11 @@ impl Saying {
         self
     }
 
+    pub fn flush(mut self) -> Self {
+        self.bytes.extend(say::flush());
+        self
+    }
+
     pub fn run(self, sql: &str) -> Self {
         self.parse("", sql).bind("", "").execute("", 0)
     }
