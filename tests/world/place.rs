@@ -1,12 +1,13 @@
 //! A warehouse that may be changed by whoever reaches it, a gate before it, and a witness beside it.
 
 use std::fs;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 
 use tollgate::demo::postgres::{Postgres, PostgresOptions, free_port};
 
 use crate::support::client::{Client, NoSession, error_in};
-use crate::support::{Gate, House, PASSWORD};
+use crate::support::{Gate, House, PASSWORD, until};
 
 const HOUSE: &str = include_str!("house.sql");
 const SANDBOX: &str = include_str!("sandbox.sql");
@@ -34,7 +35,8 @@ pub struct World {
 }
 
 impl World {
-    pub fn build() -> Self {
+    /// With the catalog's snapshot as evidence or without.
+    pub fn build(catalog: bool) -> Self {
         let setting = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let options = PostgresOptions {
             settings: vec![
@@ -52,6 +54,10 @@ impl World {
         fs::write(data(&house).join("canary"), "sings").unwrap();
         house.write_files("127.0.0.1", house.postgres.port());
         fs::write(house.dir.path().join("rules/company.yaml"), COMPANY).unwrap();
+        let admin = free_port().unwrap();
+        let served = fs::read_to_string(house.config()).unwrap();
+        let more = if catalog { "catalog: { refresh: 1h }" } else { "" };
+        fs::write(house.config(), format!("{served}admin: 127.0.0.1:{admin}\n{more}\n")).unwrap();
         let domains = concat!(env!("CARGO_MANIFEST_DIR"), "/rules/domains");
         for entry in fs::read_dir(domains).unwrap() {
             let path = entry.unwrap().path();
@@ -59,6 +65,9 @@ impl World {
             fs::copy(&path, house.dir.path().join("rules/domains").join(name)).unwrap();
         }
         let gate = house.gate();
+        if catalog {
+            until("the catalog's snapshot", || has_catalog(admin));
+        }
         let beacon = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         beacon.set_nonblocking(true).unwrap();
         let (witness, neighbour) = (direct(&house), Neighbour::arrive(&house));
@@ -125,6 +134,16 @@ impl World {
     pub fn was_called(&self) -> bool {
         self.beacon.accept().is_ok()
     }
+}
+
+/// Whether the gate tells of a snapshot with relations.
+fn has_catalog(admin: u16) -> bool {
+    let mut told = String::new();
+    TcpStream::connect(("127.0.0.1", admin)).is_ok_and(|mut stream| {
+        let asked = stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n");
+        asked.and_then(|()| stream.read_to_string(&mut told)).is_ok()
+            && told.lines().any(|line| line.starts_with("tollgate_catalog_relations "))
+    })
 }
 
 fn data(house: &House) -> std::path::PathBuf {
