@@ -14,6 +14,8 @@ pub(super) enum Edit {
     /// These words in its place.
     Words(&'static [&'static str]),
     Comma,
+    /// The same word, which the parser would take for more than a name.
+    Name,
 }
 
 /// Tokens that are looked at for the end of one form: a text of many beginnings stays linear.
@@ -146,6 +148,13 @@ impl Adapter<'_> {
                     self.put(at, Edit::Words(&["true"]));
                 }
             }
+            "no" if self.before(at) == Some("for") && self.are(at + 1, &["key", "update"]) => {
+                self.leave(at, at + 2);
+            }
+            "key" if self.before(at) == Some("for") && self.keyword(at + 1) == Some("share") => {
+                self.leave(at, at + 1);
+            }
+            "interval" if !self.is_interval(at) => self.put(at, Edit::Name),
             "of" if self.locks(at) => {
                 if let Some(end) = self.behind_names(at + 1) {
                     self.leave(at, end);
@@ -164,6 +173,16 @@ impl Adapter<'_> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Whether INTERVAL begins a literal or is a type; otherwise it is a name.
+    fn is_interval(&self, at: usize) -> bool {
+        let before = at.checked_sub(1).and_then(|at| self.tokens.get(at));
+        let typed = before.is_some_and(|before| {
+            before.keyword() == Some("as") || matches!(&before.kind, Kind::Op(op) if op == "::")
+        });
+        let next = self.tokens.get(at + 1).map(|next| &next.kind);
+        typed || matches!(next, Some(Kind::Text { .. } | Kind::Number(_) | Kind::Param(_) | Kind::Mark('(')))
     }
 
     /// Behind FOR UPDATE, FOR NO KEY UPDATE, FOR SHARE or FOR KEY SHARE.

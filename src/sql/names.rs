@@ -5,13 +5,13 @@
 
 use std::collections::BTreeSet;
 
-use super::lex::{fold, is_cased};
+use super::letters::{fold, is_cased};
 use super::scope::Scope;
 use super::temporary::TempKind;
 use super::{Facts, Relation};
 
 /// What the server keeps of a name (PostgreSQL; Redshift keeps 127).
-const NAME_BYTES_MAX: usize = 63;
+pub(super) const NAME_BYTES_MAX: usize = 63;
 
 /// Relations of the server's own, found before anything on the path.
 fn is_system(name: &str) -> bool {

@@ -11,15 +11,18 @@ use sqlparser::ast::{
 
 use super::check::{add_missed_calls, check_changes};
 use super::effects::Effects;
-use super::lex::{Token, fold};
+use super::letters::fold;
+use super::lex::Token;
 use super::names::{
     doubt, doubt_function, doubt_name, doubt_target, resolve_new, resolve_read, resolve_target,
 };
+use super::parse::Tree;
 use super::scope::Scope;
 use super::{Class, Facts, NotUnderstood, Relation};
 
 /// The facts of a parsed statement; `tokens` are the same statement, to check the tree against.
-pub(super) fn walk(statement: &Statement, tokens: &[Token], scope: &Scope) -> Result<Facts, NotUnderstood> {
+pub(super) fn walk(tree: &Tree, tokens: &[Token], scope: &Scope) -> Result<Facts, NotUnderstood> {
+    let statement = &tree.statement;
     let offset = tokens.first().map_or(0, |token| token.start);
     let mut walk = Walk {
         scope,
@@ -30,6 +33,7 @@ pub(super) fn walk(statement: &Statement, tokens: &[Token], scope: &Scope) -> Re
         targets: Vec::new(),
         changes: 0,
         intos: 0,
+        froms: 0,
         creates: false,
         locking: false,
         sets: false,
@@ -38,8 +42,12 @@ pub(super) fn walk(statement: &Statement, tokens: &[Token], scope: &Scope) -> Re
     if let ControlFlow::Break(reason) = statement.visit(&mut walk) {
         return Err(NotUnderstood { reason, offset });
     }
-    let Walk { mut facts, listed, changes, intos, creates, locking, sets, effects, .. } = walk;
+    let Walk { mut facts, listed, changes, intos, froms, creates, locking, sets, effects, .. } = walk;
     check_changes(tokens, changes, intos)?;
+    // The parser takes FROM for a column's name where it expects one.
+    if froms != tree.froms {
+        return Err(NotUnderstood { reason: "FROM that was not understood".to_owned(), offset });
+    }
     add_missed_calls(tokens, &listed, &mut facts);
     effects.settle(tokens, &mut facts);
     if locking {
@@ -93,6 +101,8 @@ struct Walk<'a> {
     changes: usize,
     /// Words INTO that the tree accounts for.
     intos: usize,
+    /// Words FROM that it accounts for.
+    froms: usize,
     creates: bool,
     locking: bool,
     sets: bool,
@@ -222,10 +232,12 @@ impl Walk<'_> {
         if !update.table.joins.is_empty() || update.or.is_some() {
             return refuse("an UPDATE of another server's kind");
         }
+        self.froms += usize::from(update.from.is_some());
         self.write_factor(&update.table.relation)
     }
 
     fn delete(&mut self, delete: &Delete) -> Flow {
+        self.froms += usize::from(matches!(delete.from, FromTable::WithFromKeyword(_)));
         let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
         match from.as_slice() {
             [only] if only.joins.is_empty() && delete.tables.is_empty() => self.write_factor(&only.relation),
@@ -360,6 +372,7 @@ impl Visitor for Walk<'_> {
         if odd {
             return refuse("a query of another server's kind");
         }
+        self.froms += usize::from(!select.from.is_empty());
         self.aliases.push(BTreeSet::new());
         match &select.into {
             Some(into) => self.into(into),
@@ -416,7 +429,20 @@ impl Visitor for Walk<'_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> Flow {
+        let says_from = matches!(
+            expr,
+            Expr::Extract { .. }
+                | Expr::Trim { trim_what: Some(_), .. }
+                | Expr::Overlay { .. }
+                | Expr::IsDistinctFrom(..)
+                | Expr::IsNotDistinctFrom(..)
+        );
+        self.froms += usize::from(says_from);
         match expr {
+            Expr::Convert { .. } => {
+                self.facts.functions.insert("convert".to_owned());
+                ControlFlow::Continue(())
+            }
             Expr::Function(function) => {
                 let flow = self.call(&function.name);
                 if let Ok(parts) = parts_of(&function.name) {

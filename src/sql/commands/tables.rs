@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::Read;
 use super::reader::Reader;
 use crate::sql::check::add_calls;
-use crate::sql::lex::{Token, fold};
+use crate::sql::letters::fold;
+use crate::sql::lex::Token;
 use crate::sql::names::{doubt, doubt_name, doubt_target, resolve, resolve_target};
 use crate::sql::understand::{Context, facts_of};
 use crate::sql::walk::{created, targets};
@@ -164,11 +165,15 @@ pub(super) fn definition(tokens: &[Token], facts: &mut Facts, context: &Context<
         facts.reads.extend(resolve(&name, context.scope));
     }
     copied_defaults(tokens, facts, context);
-    let parents = [&["inherits"][..], &["inherit"], &["of"], &["partition"]];
+    let parents = [
+        &["inherits"][..],
+        &["inherit"],
+        &["of"],
+        &["partition", "of"],
+        &["attach", "partition"],
+        &["detach", "partition"],
+    ];
     for name in parents.into_iter().flat_map(|words| behind(words, tokens)) {
-        if name.first().is_some_and(|first| matches!(first.as_str(), "of" | "by")) && name.len() == 1 {
-            continue;
-        }
         doubt_target(&name, facts);
         listed.extend(name.last().map(|name| fold(name)));
         facts.alters.extend(resolve_target(&name, context.scope));
