@@ -20,9 +20,9 @@ use stream::{Hostile, Source, kinds};
 use talk::Fate;
 
 /// Drawn from the templates.
-const STATEMENTS: u64 = 5_200;
+const STATEMENTS: u64 = 5_000;
 /// Statements on one session, before the world is looked at.
-const GROUP: usize = 20;
+const GROUP: usize = 40;
 /// After as many changes the test has said enough.
 const CHANGES_MAX: usize = 40;
 
@@ -120,4 +120,44 @@ fn check(statements: &[Hostile]) {
     }
     assert!(!world.was_called(), "the server opened a connection");
     count.tell(&changes);
+}
+
+/// What a client may say of its session before there is one.
+const OPENINGS: [(&str, &str); 12] = [
+    ("search_path", "orders"),
+    ("options", "-c search_path=orders"),
+    ("options", "-csearch_path=orders"),
+    ("options", "--search-path=orders"),
+    ("options", "-c role=dbt -c search_path=orders"),
+    ("options", "-c session_authorization=dbt"),
+    ("options", "-c session_replication_role=replica"),
+    ("options", "-c standard_conforming_strings=off"),
+    ("client_encoding", "SJIS"),
+    ("role", "dbt"),
+    ("replication", "database"),
+    ("_pq_.compression", "lz4"),
+];
+
+#[test]
+fn no_word_before_the_login_changes_what_may_be_done() {
+    let mut world = World::build(true);
+    let before = world.sum();
+    let mut count = Count::default();
+    for (name, value) in OPENINGS {
+        let Some(mut client) = world.opened(name, value) else {
+            count.add(Fate::Refused);
+            continue;
+        };
+        for sql in [
+            "DELETE FROM daily",
+            "SELECT '\\'; DELETE FROM orders.daily; --'",
+            "IDENTIFY_SYSTEM",
+            "CREATE_REPLICATION_SLOT x PHYSICAL",
+        ] {
+            let frames = talk::Saying::default().query(sql).tell(&mut client);
+            count.add(frames.map_or(Fate::Refused, |frames| talk::fate(&frames)));
+        }
+        assert_eq!(place::changed(&before, &world.sum()), [""; 0], "{name}={value}");
+    }
+    count.tell(&[]);
 }

@@ -44,6 +44,7 @@ CREATE COLLATION orders.plain FROM "C";
 CREATE TEXT SEARCH CONFIGURATION orders.words (COPY = simple);
 CREATE CONVERSION orders.recode FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;
 CREATE DOMAIN orders.numbered AS bigint DEFAULT nextval('orders.numbers');
+CREATE TABLE marketing.leads (a int, n bigint DEFAULT nextval('orders.numbers'));
 -- Tables named by words that a grammar may take for something else.
 CREATE TABLE orders.of (a int); INSERT INTO orders.of VALUES (7);
 CREATE TABLE orders.approximate (a int); INSERT INTO orders.approximate VALUES (7);

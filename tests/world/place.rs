@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use tollgate::demo::postgres::{Postgres, PostgresOptions, free_port};
 
 use crate::support::client::{Client, NoSession, error_in};
-use crate::support::{Gate, House, PASSWORD, until};
+use crate::support::{Gate, House, PASSWORD, say, until};
 
 const HOUSE: &str = include_str!("house.sql");
 const SANDBOX: &str = include_str!("sandbox.sql");
@@ -82,6 +82,14 @@ impl World {
             Err(NoSession::Refused(frame)) => panic!("no session: {frame:?}"),
             Err(NoSession::Lost(error)) => panic!("no session: {error}"),
         }
+    }
+
+    /// A session with one more word in its startup message, if it comes about.
+    pub fn opened(&self, name: &str, value: &str) -> Option<Client> {
+        let mut client = Client::connect(self.gate.address.port()).unwrap();
+        let body = format!("user\0analyst\0database\0dev\0{name}\0{value}\0\0");
+        client.send(&say::packet(say::PROTOCOL_3_0, body.as_bytes())).unwrap();
+        client.authenticate(PASSWORD).is_ok().then_some(client)
     }
 
     /// Says what cannot be known before the world stands into a text.
