@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::functions::{FunctionRisk, risk};
-use super::lex::{Kind, Token, fold};
+use super::letters::fold;
+use super::lex::{Kind, Token};
 use super::names::doubt;
 use super::{Facts, NotUnderstood};
 

@@ -10,6 +10,7 @@ mod escape;
 pub mod facts;
 mod fingerprint;
 pub mod functions;
+mod letters;
 mod lex;
 mod names;
 mod parse;

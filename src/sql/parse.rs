@@ -2,6 +2,7 @@
 
 use sqlparser::ast;
 use sqlparser::dialect::{Dialect, PostgreSqlDialect, RedshiftSqlDialect};
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token as Parsed, Tokenizer};
 
@@ -9,14 +10,36 @@ use super::adapt::{Edit, adapt};
 use super::lex::{Kind, StringForm, Token};
 use super::{NotUnderstood, TextBounds};
 
+/// A tree, and what of its text it has to account for.
+pub(super) struct Tree {
+    pub(super) statement: ast::Statement,
+    /// Words FROM that were handed over.
+    pub(super) froms: usize,
+}
+
 /// Parses one query or data-modifying statement; other kinds are not this function's to read.
-pub(super) fn parse(tokens: &[Token], bounds: &TextBounds) -> Result<ast::Statement, NotUnderstood> {
+pub(super) fn parse(tokens: &[Token], bounds: &TextBounds) -> Result<Tree, NotUnderstood> {
     let offset = tokens.first().map_or(0, |token| token.start);
-    if let Ok(statement) = parse_as(&RedshiftSqlDialect {}, hand_over(tokens)?, bounds) {
-        return Ok(statement);
+    let handed = hand_over(tokens)?;
+    let froms = count_froms(&handed);
+    if let Ok(statement) = parse_as(&RedshiftSqlDialect {}, handed, bounds) {
+        return Ok(Tree { statement, froms });
     }
-    let parsed = parse_as(&PostgreSqlDialect {}, hand_over(tokens)?, bounds);
-    parsed.map_err(|reason| NotUnderstood { reason, offset })
+    match parse_as(&PostgreSqlDialect {}, hand_over(tokens)?, bounds) {
+        Ok(statement) => Ok(Tree { statement, froms }),
+        Err(reason) => Err(NotUnderstood { reason, offset }),
+    }
+}
+
+/// Words FROM that are no column's name.
+fn count_froms(handed: &[Parsed]) -> usize {
+    let is = |token: &Parsed, keyword| matches!(token, Parsed::Word(word) if word.keyword == keyword);
+    let from = |at: &usize| {
+        let named =
+            at.checked_sub(1).and_then(|at| handed.get(at)).is_some_and(|token| is(token, Keyword::AS));
+        handed.get(*at).is_some_and(|token| is(token, Keyword::FROM)) && !named
+    };
+    (0..handed.len()).filter(from).count()
 }
 
 fn parse_as(
@@ -54,6 +77,10 @@ fn hand_over(tokens: &[Token]) -> Result<Vec<Parsed>, NotUnderstood> {
                 (Kind::Word { value, .. }, true) => Parsed::make_word(value, Some('"')),
                 _ => hand_one(token)?,
             }),
+            Edit::Name => match &token.kind {
+                Kind::Word { value, .. } => handed.push(Parsed::make_word(value, Some('"'))),
+                _ => handed.push(hand_one(token)?),
+            },
             Edit::Leave => {}
             Edit::Comma => handed.push(Parsed::Comma),
             Edit::Words(words) => handed.extend(words.iter().map(|word| match *word {

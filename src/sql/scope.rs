@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::lex::fold;
+use super::letters::fold;
 use super::temporary::{TempKind, TempRelations};
 use super::{CursorStep, Facts, PreparedStep, SessionChange, TransactionStep};
 use crate::catalog::Catalog;

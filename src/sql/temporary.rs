@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::lex::fold;
+use super::letters::fold;
 use super::scope::ScopeFull;
 use super::{Facts, Relation};
 

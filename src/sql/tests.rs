@@ -876,3 +876,30 @@ fn what_only_looks_temporary_hides_no_table() {
     assert!(last("select schema.from(a) from t").functions.contains("schema.from"));
     refused("insert into x select into orders from t");
 }
+
+#[test]
+fn words_that_a_parser_takes_for_names_hide_nothing() {
+    for (text, reads) in [
+        ("select interval from sb, orders.customers where email like 'a%'", "orders.customers public.sb"),
+        ("select 1 + interval from sb", "public.sb"),
+        ("select interval '1 day', a::interval, cast(a as interval), interval (3) '1' from t", "public.t"),
+        ("select extract(year from a), trim(both 'x' from b), a is distinct from b from t", "public.t"),
+        ("select overlay(a placing b from 2 for 3), substring(a from 2) from t", "public.t"),
+        ("select * from t for no key update", "public.t"),
+        ("select * from t for key share of t", "public.t"),
+    ] {
+        assert_eq!(shown(&last(text).reads), reads, "{text}");
+    }
+    refused("select a, #sum(b) from t");
+    check("insert into #t (a) values (1)", Class::Write, "INSERT", ["", "public.#t temp.#t", "", ""]);
+    doubted(&format!("set search_path to {}", "s".repeat(64)));
+    let policy = last("create policy p on t using (f() and a in (select a from u))");
+    assert_eq!((shown(&policy.reads).as_str(), policy.functions), ("public.u", ["f".to_owned()].into()));
+    check("comment on constraint c on domain is 'x'", Class::Ddl, "COMMENT", ["", "", "", "public.domain"]);
+    assert!(
+        last("create table m partition of of for values in (1)")
+            .alters
+            .contains(&Relation::new("public", "of"))
+    );
+    assert!(last("select convert(integer, a) from t").functions.contains("convert"));
+}

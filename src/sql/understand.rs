@@ -78,8 +78,8 @@ pub(super) fn facts_of(tokens: &[Token], context: &Context<'_>) -> Result<Facts,
 
 /// The facts of a query or data-modifying statement.
 pub(super) fn query(tokens: &[Token], context: &Context<'_>) -> Result<Facts, NotUnderstood> {
-    let statement = parse(tokens, context.bounds)?;
-    walk(&statement, tokens, context.scope)
+    let tree = parse(tokens, context.bounds)?;
+    walk(&tree, tokens, context.scope)
 }
 
 /// The facts of the one statement inside another's literal or a prepared statement's text.

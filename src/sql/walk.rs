@@ -11,15 +11,16 @@ use sqlparser::ast::{
 
 use super::check::{add_missed_calls, check_changes};
 use super::effects::Effects;
-use super::lex::{Token, fold};
-use super::names::{
-    doubt, doubt_function, doubt_name, doubt_target, resolve_new, resolve_read, resolve_target,
-};
+use super::letters::fold;
+use super::lex::Token;
+use super::names::{created, doubt_function, doubt_name, resolve_read, targets};
+use super::parse::Tree;
 use super::scope::Scope;
-use super::{Class, Facts, NotUnderstood, Relation};
+use super::{Class, Facts, NotUnderstood};
 
 /// The facts of a parsed statement; `tokens` are the same statement, to check the tree against.
-pub(super) fn walk(statement: &Statement, tokens: &[Token], scope: &Scope) -> Result<Facts, NotUnderstood> {
+pub(super) fn walk(tree: &Tree, tokens: &[Token], scope: &Scope) -> Result<Facts, NotUnderstood> {
+    let statement = &tree.statement;
     let offset = tokens.first().map_or(0, |token| token.start);
     let mut walk = Walk {
         scope,
@@ -30,6 +31,7 @@ pub(super) fn walk(statement: &Statement, tokens: &[Token], scope: &Scope) -> Re
         targets: Vec::new(),
         changes: 0,
         intos: 0,
+        froms: 0,
         creates: false,
         locking: false,
         sets: false,
@@ -38,8 +40,12 @@ pub(super) fn walk(statement: &Statement, tokens: &[Token], scope: &Scope) -> Re
     if let ControlFlow::Break(reason) = statement.visit(&mut walk) {
         return Err(NotUnderstood { reason, offset });
     }
-    let Walk { mut facts, listed, changes, intos, creates, locking, sets, effects, .. } = walk;
+    let Walk { mut facts, listed, changes, intos, froms, creates, locking, sets, effects, .. } = walk;
     check_changes(tokens, changes, intos)?;
+    // The parser takes FROM for a column's name where it expects one.
+    if froms != tree.froms {
+        return Err(NotUnderstood { reason: "FROM that was not understood".to_owned(), offset });
+    }
     add_missed_calls(tokens, &listed, &mut facts);
     effects.settle(tokens, &mut facts);
     if locking {
@@ -93,6 +99,8 @@ struct Walk<'a> {
     changes: usize,
     /// Words INTO that the tree accounts for.
     intos: usize,
+    /// Words FROM that it accounts for.
+    froms: usize,
     creates: bool,
     locking: bool,
     sets: bool,
@@ -222,10 +230,12 @@ impl Walk<'_> {
         if !update.table.joins.is_empty() || update.or.is_some() {
             return refuse("an UPDATE of another server's kind");
         }
+        self.froms += usize::from(update.from.is_some());
         self.write_factor(&update.table.relation)
     }
 
     fn delete(&mut self, delete: &Delete) -> Flow {
+        self.froms += usize::from(matches!(delete.from, FromTable::WithFromKeyword(_)));
         let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
         match from.as_slice() {
             [only] if only.joins.is_empty() && delete.tables.is_empty() => self.write_factor(&only.relation),
@@ -253,46 +263,6 @@ impl Walk<'_> {
         self.creates = true;
         self.intos += 1;
         ControlFlow::Continue(())
-    }
-}
-
-/// What a write to this name changes, with a doubt where it lands elsewhere.
-pub(super) fn targets(parts: &[String], scope: &Scope, facts: &mut Facts) -> BTreeSet<Relation> {
-    doubt_target(parts, facts);
-    let written = resolve_target(parts, scope);
-    if written.iter().any(|relation| relation.is_temp() && scope.is_temp_view(&relation.name)) {
-        doubt(facts, "a write through a temporary view lands in what the view reads");
-    }
-    written
-}
-
-/// What a CREATE of this name makes.
-pub(super) fn created(
-    parts: &[String],
-    temporary: bool,
-    scope: &Scope,
-    facts: &mut Facts,
-) -> BTreeSet<Relation> {
-    doubt_target(parts, facts);
-    let made = match parts.last() {
-        Some(name) if temporary => {
-            if parts.len() > 1 && !resolve_new(parts, scope).iter().all(Relation::is_temp) {
-                doubt(facts, "a temporary relation with a schema's name");
-            }
-            BTreeSet::from([Relation::temp(fold(name))])
-        }
-        _ => resolve_new(parts, scope),
-    };
-    spell(parts, &made, facts);
-    made
-}
-
-/// Keeps how the temporary ones among what is made are spelled.
-pub(super) fn spell(parts: &[String], made: &BTreeSet<Relation>, facts: &mut Facts) {
-    if let Some(name) = parts.last()
-        && made.iter().any(Relation::is_temp)
-    {
-        facts.temp_spellings.insert(fold(name), name.clone());
     }
 }
 
@@ -360,6 +330,7 @@ impl Visitor for Walk<'_> {
         if odd {
             return refuse("a query of another server's kind");
         }
+        self.froms += usize::from(!select.from.is_empty());
         self.aliases.push(BTreeSet::new());
         match &select.into {
             Some(into) => self.into(into),
@@ -416,7 +387,20 @@ impl Visitor for Walk<'_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> Flow {
+        let says_from = matches!(
+            expr,
+            Expr::Extract { .. }
+                | Expr::Trim { trim_what: Some(_), .. }
+                | Expr::Overlay { .. }
+                | Expr::IsDistinctFrom(..)
+                | Expr::IsNotDistinctFrom(..)
+        );
+        self.froms += usize::from(says_from);
         match expr {
+            Expr::Convert { .. } => {
+                self.facts.functions.insert("convert".to_owned());
+                ControlFlow::Continue(())
+            }
             Expr::Function(function) => {
                 let flow = self.call(&function.name);
                 if let Ok(parts) = parts_of(&function.name) {

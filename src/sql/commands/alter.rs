@@ -1,16 +1,16 @@
 //! ALTER.
 
 use super::Read;
-use super::create::{place_of, whole, whole_schema};
+use super::create::{conditions, place_of, whole, whole_schema};
 use super::drop::{altered, altered_table};
 use super::kinds::{Home, Kind};
 use super::reader::Reader;
 use super::tables::definition;
-use crate::sql::lex::{Token, fold};
-use crate::sql::names::{doubt, doubt_target};
+use crate::sql::letters::fold;
+use crate::sql::lex::Token;
+use crate::sql::names::{doubt, doubt_target, targets};
 use crate::sql::temporary::TempKind;
 use crate::sql::understand::Context;
-use crate::sql::walk::targets;
 use crate::sql::{Class, Egress, Facts, NotUnderstood, Relation, TransactionStep};
 
 pub(super) fn alter(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
@@ -65,6 +65,7 @@ fn object(kind: &Kind, reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
             }
             let name = reader.name()?;
             facts.alters = altered_table(&name, &mut facts, context);
+            conditions(reader.rest(), &mut facts, context)?;
         }
         Home::Schema => relation(kind, reader, &mut facts, context)?,
         Home::Routine | Home::Operator => {

@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use super::Read;
 use super::kinds::{Home, Kind};
+use super::prepared::expressions;
 use super::reader::Reader;
 use super::tables::{self, behind, definition};
 use crate::sql::check::add_calls;
-use crate::sql::lex::{Kind as Shape, Token, fold};
-use crate::sql::names::{doubt, doubt_target};
+use crate::sql::letters::fold;
+use crate::sql::lex::{Kind as Shape, Token};
+use crate::sql::names::{created, doubt, doubt_target, targets};
 use crate::sql::understand::Context;
-use crate::sql::walk::{created, targets};
-use crate::sql::{Class, Egress, Facts, Relation};
+use crate::sql::{Class, Egress, Facts, NotUnderstood, Relation};
 
 pub(super) fn create(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     reader.eat(&["or", "replace"]);
@@ -76,6 +77,9 @@ fn made(kind: &Kind, reader: &mut Reader<'_>, temporary: bool, context: &Context
                 let altered = targets(&table, context.scope, &mut facts);
                 facts.alters.extend(altered);
             }
+            if kind.is("policy") {
+                conditions(rest, &mut facts, context)?;
+            }
         }
         Home::Beyond | Home::Outside | Home::Principals => {
             if kind.is("user") && reader.keyword() == Some("mapping") {
@@ -89,6 +93,27 @@ fn made(kind: &Kind, reader: &mut Reader<'_>, temporary: bool, context: &Context
         }
     }
     Ok(facts)
+}
+
+/// What the conditions of a policy read and call: USING (…) and WITH CHECK (…).
+pub(super) fn conditions(
+    tokens: &[Token],
+    facts: &mut Facts,
+    context: &Context<'_>,
+) -> Result<(), NotUnderstood> {
+    for (at, token) in tokens.iter().enumerate() {
+        if !matches!(token.keyword(), Some("using" | "check")) {
+            continue;
+        }
+        let mut reader = Reader::new(tokens.get(at + 1..).unwrap_or_default());
+        if let Some(condition) = reader.brackets() {
+            let said = expressions(condition, context)?;
+            facts.reads.extend(said.reads);
+            facts.functions.extend(said.functions);
+            facts.doubts.extend(said.doubts);
+        }
+    }
+    Ok(())
 }
 
 /// CREATE MODEL sends its rows to be learned from, and makes a function.

@@ -7,6 +7,7 @@ use super::create::{whole, whole_schema};
 use super::kinds::{Home, Kind};
 use super::reader::Reader;
 use super::tables::cascades;
+use crate::sql::lex::Kind as Shape;
 use crate::sql::names::{doubt, doubt_target, resolve_new, resolve_target};
 use crate::sql::understand::Context;
 use crate::sql::{Class, Egress, Facts, Relation};
@@ -96,7 +97,11 @@ fn on_relation(
     if !reader.eat(&["on"]) {
         return Err(reader.refuse("a name without ON"));
     }
-    reader.eat(&["domain"]);
+    // A table may be called `domain`.
+    let next = reader.rest().get(1);
+    if next.is_some_and(|next| matches!(next.kind, Shape::Word { .. }) && next.keyword() != Some("is")) {
+        reader.eat(&["domain"]);
+    }
     let name = reader.name()?;
     let table = altered_table(&name, facts, context);
     facts.alters.extend(table);

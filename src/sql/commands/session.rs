@@ -2,8 +2,9 @@
 
 use super::Read;
 use super::reader::Reader;
-use crate::sql::lex::{Kind, Token, fold, is_cased};
-use crate::sql::names::{doubt, doubt_own};
+use crate::sql::letters::{fold, is_cased};
+use crate::sql::lex::{Kind, Token};
+use crate::sql::names::{NAME_BYTES_MAX, doubt, doubt_own};
 use crate::sql::understand::Context;
 use crate::sql::{Class, CursorStep, Facts, NotUnderstood, PreparedStep, SessionChange, TransactionStep};
 
@@ -11,6 +12,9 @@ fn changed(command: &str, class: Class, setting: &str, values: Vec<String>, loca
     let mut facts = Facts::plain(class, command);
     if setting == "search_path" && values.iter().any(|schema| schema.eq_ignore_ascii_case("temp")) {
         doubt(&mut facts, "a schema named `temp` cannot be told from temporary relations");
+    }
+    if setting == "search_path" && values.iter().any(|schema| schema.len() > NAME_BYTES_MAX) {
+        doubt(&mut facts, "a schema on the path with a longer name than the server keeps");
     }
     if setting == "search_path" && values.iter().any(|schema| is_cased(schema)) {
         doubt(&mut facts, "a schema on the path is another one where quoted capitals are kept");

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use super::Read;
 use super::reader::Reader;
 use crate::sql::check::add_calls;
-use crate::sql::lex::{Token, fold};
-use crate::sql::names::{doubt, doubt_name, doubt_target, resolve, resolve_target};
+use crate::sql::letters::fold;
+use crate::sql::lex::Token;
+use crate::sql::names::{created, doubt, doubt_name, doubt_target, resolve, resolve_target, targets};
 use crate::sql::understand::{Context, facts_of};
-use crate::sql::walk::{created, targets};
 use crate::sql::{Class, Facts, NotUnderstood, Relation};
 
 pub(super) fn table(reader: &mut Reader<'_>, temporary: bool, context: &Context<'_>) -> Read {
@@ -164,11 +164,15 @@ pub(super) fn definition(tokens: &[Token], facts: &mut Facts, context: &Context<
         facts.reads.extend(resolve(&name, context.scope));
     }
     copied_defaults(tokens, facts, context);
-    let parents = [&["inherits"][..], &["inherit"], &["of"], &["partition"]];
+    let parents = [
+        &["inherits"][..],
+        &["inherit"],
+        &["of"],
+        &["partition", "of"],
+        &["attach", "partition"],
+        &["detach", "partition"],
+    ];
     for name in parents.into_iter().flat_map(|words| behind(words, tokens)) {
-        if name.first().is_some_and(|first| matches!(first.as_str(), "of" | "by")) && name.len() == 1 {
-            continue;
-        }
         doubt_target(&name, facts);
         listed.extend(name.last().map(|name| fold(name)));
         facts.alters.extend(resolve_target(&name, context.scope));
