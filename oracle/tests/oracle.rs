@@ -1,0 +1,30 @@
+//! PostgreSQL's parser has nothing to add to what Tollgate understands.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use tollgate_oracle::compare::{Outcome, compare};
+
+#[track_caller]
+fn check(text: &str) {
+    let outcome = compare(text);
+    assert_eq!(outcome, Outcome::Agreed, "{text}");
+}
+
+#[test]
+fn what_both_understand_is_agreed_on() {
+    check("SELECT 1");
+    check("WITH gone AS (DELETE FROM orders.daily RETURNING *) SELECT * FROM gone");
+    check("EXPLAIN DELETE FROM orders.daily");
+    check("EXPLAIN (ANALYZE off, ANALYZE) DELETE FROM orders.daily");
+    check("CREATE TEMP TABLE t (a int); INSERT INTO t SELECT 1; DROP TABLE t; SELECT * FROM t");
+    check("BEGIN; CREATE TEMP TABLE t (a int); ROLLBACK; DELETE FROM t");
+    check("PREPARE p AS DELETE FROM orders.daily; EXECUTE p");
+    check("SET search_path TO a, b; UPDATE t SET x = 1");
+    check("ALTER TABLE orders.daily RENAME TO gone");
+    check("CREATE SCHEMA s");
+}
+
+#[test]
+fn what_only_one_takes_is_told_apart() {
+    assert!(matches!(compare("ALTER TABLE a APPEND FROM b"), Outcome::OtherDialect(_)));
+    assert!(matches!(compare("SELECT 1 FROM t U&\"\\0041\" UESCAPE"), Outcome::Refused(_)));
+}
