@@ -51,7 +51,7 @@ pub fn tollgate(text: &str) -> Result<Vec<Statement>, String> {
     let bounds =
         ScopeBounds { prepared_max: 20, cursors_max: 20, temp_relations_max: 50, savepoints_max: 20 };
     let scope = Scope::new(LOGIN, DATABASE, &[SCHEMA.to_owned()], bounds);
-    let bounds = TextBounds { bytes_max: 4 << 20, depth_max: 100 };
+    let bounds = TextBounds::default();
     let statements = understand(text, &scope, &bounds).map_err(|error| error.reason)?;
     for statement in &statements {
         if let Some(doubt) = statement.facts.doubts.first() {

@@ -166,8 +166,7 @@ fn judge(text: &str, arguments: &Arguments, config: &Config, rules: &RuleSet) ->
     let login = logins.find(|login| matches(&login.subject, &principal, rules));
     let scope =
         Scope::new(login.map_or("", |login| &login.user), &config.upstream.database, path, scope_bounds);
-    let text_bounds =
-        TextBounds { bytes_max: bounds.statement_bytes_max.get(), depth_max: bounds.parse_depth_max.get() };
+    let text_bounds = bounds.text();
     let limits = obligations(&principal, rules);
     match one_by_one(text, scope, &text_bounds) {
         Ok(statements) => {

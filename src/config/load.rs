@@ -13,6 +13,7 @@ use super::{
 };
 use crate::document::{self, Fields, Problem, Problems, Value};
 use crate::policy::{Place, Subject, parse_subject, size};
+use crate::sql::TextBounds;
 
 /// How secrets are looked up; an argument, so that tests need no environment.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -246,6 +247,8 @@ impl Reader<'_> {
         let mut bounds = Bounds::default();
         let Some(value) = value else { return bounds };
         let mut fields = Fields::of(value, "bounds", &mut self.problems);
+        let ceilings =
+            [("parse_depth_max", TextBounds::DEPTH_CEILING), ("parse_chain_max", TextBounds::CHAIN_CEILING)];
         for (key, bound) in [
             ("connections_max", &mut bounds.connections_max),
             ("prepared_max", &mut bounds.prepared_max),
@@ -253,10 +256,18 @@ impl Reader<'_> {
             ("temp_relations_max", &mut bounds.temp_relations_max),
             ("pipeline_max", &mut bounds.pipeline_max),
             ("parse_depth_max", &mut bounds.parse_depth_max),
+            ("parse_chain_max", &mut bounds.parse_chain_max),
+            ("parse_queries_max", &mut bounds.parse_queries_max),
             ("statement_bytes_max", &mut bounds.statement_bytes_max),
             ("message_bytes_max", &mut bounds.message_bytes_max),
         ] {
-            let sized = |text: &str| NonZeroUsize::new(usize::try_from(size(text)?.get()).ok()?);
+            // Beyond these a text could overflow the stack.
+            let ceiling =
+                ceilings.iter().find(|(name, _)| *name == key).map_or(usize::MAX, |(_, most)| *most);
+            let sized = |text: &str| {
+                let bound = NonZeroUsize::new(usize::try_from(size(text)?.get()).ok()?)?;
+                (bound.get() <= ceiling).then_some(bound)
+            };
             *bound = self.or(fields.take(key), key, sized, *bound);
         }
         for (key, bound) in [("handshake", &mut bounds.handshake), ("drain", &mut bounds.drain)] {
@@ -356,6 +367,8 @@ impl Default for Bounds {
             temp_relations_max: of(1000),
             pipeline_max: of(10_000),
             parse_depth_max: of(200),
+            parse_chain_max: of(TextBounds::CHAIN_CEILING),
+            parse_queries_max: of(5_000),
             handshake: Duration::from_secs(10),
             drain: Duration::from_secs(30),
         }

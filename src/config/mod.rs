@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::policy::Subject;
+use crate::sql::TextBounds;
 
 pub use load::{Lookup, load, load_without_secrets, parse};
 
@@ -137,7 +138,21 @@ pub struct Bounds {
     pub temp_relations_max: NonZeroUsize,
     pub pipeline_max: NonZeroUsize,
     pub parse_depth_max: NonZeroUsize,
+    pub parse_chain_max: NonZeroUsize,
+    pub parse_queries_max: NonZeroUsize,
     pub handshake: Duration,
     /// How long running statements may go on after SIGTERM.
     pub drain: Duration,
+}
+
+impl Bounds {
+    /// What holds for one text.
+    pub fn text(&self) -> TextBounds {
+        TextBounds {
+            bytes_max: self.statement_bytes_max.get(),
+            depth_max: self.parse_depth_max.get(),
+            chain_max: self.parse_chain_max.get(),
+            queries_max: self.parse_queries_max.get(),
+        }
+    }
 }

@@ -106,7 +106,7 @@ impl Driver {
                 let catalog = self.shared.catalog.load();
                 let own_backend = |who: &Principal, process_id| self.shared.sessions.owns(who, process_id);
                 let basis =
-                    Basis { rules: &self.live.rules, catalog: catalog.as_deref(), own_backend: &own_backend };
+                    Basis { rules: &self.live.rules, catalog: catalog.as_ref(), own_backend: &own_backend };
                 self.session.judge(message, &basis, super::shared::unix_now())
             }
             Err(fault) => return self.bad_message(head, fault).await,

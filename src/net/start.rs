@@ -13,7 +13,7 @@ use crate::config::{Config, PresentAs, UpstreamLogin};
 use crate::policy::{Basis, Decision, Obligations, Principal, RuleSet, decide, obligations};
 use crate::refusal::Refusal;
 use crate::session::{Opening, Session, SessionBounds, fields};
-use crate::sql::{Class, Facts, Scope, ScopeBounds, SessionChange, TextBounds};
+use crate::sql::{Class, Facts, Scope, ScopeBounds, SessionChange};
 use crate::warehouse::connect::CancelKey;
 use crate::warehouse::login::{LoggedIn, LoginFault};
 use crate::wire::reply;
@@ -254,10 +254,7 @@ fn scope_bounds(config: &Config) -> ScopeBounds {
 fn session_bounds(config: &Config) -> SessionBounds {
     let bounds = &config.bounds;
     SessionBounds {
-        text: TextBounds {
-            bytes_max: bounds.statement_bytes_max.get(),
-            depth_max: bounds.parse_depth_max.get(),
-        },
+        text: bounds.text(),
         prepared_max: bounds.prepared_max.get(),
         portals_max: bounds.portals_max.get(),
         pipeline_max: bounds.pipeline_max.get(),

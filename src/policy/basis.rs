@@ -1,6 +1,7 @@
 //! What a decision rests on beside the statement itself.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::Principal;
 use super::rule::RuleSet;
@@ -10,7 +11,7 @@ use crate::catalog::Catalog;
 pub struct Basis<'a> {
     pub rules: &'a RuleSet,
     /// `None`: names alone are judged, and fall to the safer side.
-    pub catalog: Option<&'a Catalog>,
+    pub catalog: Option<&'a Arc<Catalog>>,
     /// Whether the warehouse's process of this id serves a session of this principal.
     pub own_backend: &'a dyn Fn(&Principal, i32) -> bool,
 }
@@ -21,7 +22,7 @@ impl<'a> Basis<'a> {
         Self { rules, catalog: None, own_backend: &|_, _| false }
     }
 
-    pub fn with_catalog(self, catalog: Option<&'a Catalog>) -> Self {
+    pub fn with_catalog(self, catalog: Option<&'a Arc<Catalog>>) -> Self {
         Self { catalog, ..self }
     }
 }

@@ -28,6 +28,9 @@ impl Session {
         if self.pending.len() >= self.bounds.pipeline_max {
             return Step::Hold;
         }
+        if !matches!(message, Frontend::CopyData) && self.scope.go_by(basis.catalog) {
+            self.scope_version = self.scope_version.wrapping_add(1);
+        }
         match message {
             Frontend::CopyData | Frontend::CopyDone | Frontend::CopyFail | Frontend::Terminate => Step::Pass,
             _ if self.cancelling => Step::Hold,

@@ -25,19 +25,19 @@ pub(super) fn unescape(raw: &str) -> Option<String> {
 }
 
 /// The value of `U&'…'` and `U&"…"`.
-pub(super) fn unicode_escapes(raw: &str) -> Option<String> {
+pub(super) fn unicode_escapes(raw: &str, escape: char) -> Option<String> {
     let mut value = String::with_capacity(raw.len());
     let mut chars = raw.chars();
     while let Some(c) = chars.next() {
-        if c != '\\' {
+        if c != escape {
             value.push(c);
             continue;
         }
         let mut ahead = chars.clone();
         value.push(match ahead.next()? {
-            '\\' => {
+            next if next == escape => {
                 chars = ahead;
-                '\\'
+                escape
             }
             '+' => {
                 chars = ahead;

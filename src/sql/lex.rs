@@ -111,6 +111,15 @@ fn is_unseen(c: char) -> bool {
     c.is_control() || unseen || (!c.is_ascii() && c.is_whitespace())
 }
 
+/// Whether two literals with this between them are one: blanks with a line's end, and line comments.
+fn joins(between: &str) -> bool {
+    let blank = |line: &str| {
+        let line = line.trim_ascii();
+        line.is_empty() || line.starts_with("--")
+    };
+    between.contains(['\n', '\r']) && between.split(['\n', '\r']).all(blank)
+}
+
 impl Lexer<'_> {
     fn rest(&self) -> &str {
         self.text.get(self.at..).unwrap_or_default()
@@ -244,8 +253,7 @@ impl Lexer<'_> {
         let gap =
             self.tokens.last().filter(|last| matches!(last.kind, Kind::Text { .. })).map(|last| last.end);
         if let Some(end) = gap {
-            let between = self.text.get(end..start).unwrap_or_default();
-            let folds = between.contains(['\n', '\r']) && between.trim_ascii().is_empty();
+            let folds = joins(self.text.get(end..start).unwrap_or_default());
             let end = self.at;
             match self.tokens.last_mut() {
                 Some(Token {
@@ -406,15 +414,36 @@ impl Lexer<'_> {
         }
     }
 
+    /// `UESCAPE 'c'` behind a Unicode literal names its escape; without it a backslash is.
+    fn uescape(&mut self) -> Result<char, NotUnderstood> {
+        let rest = self.rest();
+        let behind = rest.trim_ascii_start();
+        if !behind.get(..7).is_some_and(|word| word.eq_ignore_ascii_case("uescape")) {
+            return Ok('\\');
+        }
+        let given = behind.get(7..).unwrap_or_default().trim_ascii_start();
+        let mut letters = given.chars();
+        match (letters.next(), letters.next(), letters.next(), letters.next()) {
+            (Some('\''), Some(escape), Some('\''), next)
+                if next != Some('\'')
+                    && !escape.is_ascii_hexdigit()
+                    && !matches!(escape, '+' | '\'' | '"' | '\\')
+                    && !escape.is_whitespace() =>
+            {
+                self.at += rest.len() - given.len() + 2 + escape.len_utf8();
+                Ok(escape)
+            }
+            _ => Err(refuse("a UESCAPE that is not understood", self.at)),
+        }
+    }
+
     fn unicode(&mut self, start: usize) -> Result<(), NotUnderstood> {
         let names = self.rest().starts_with("&\"");
         self.at += 2;
         let raw = if names { self.quoted_name(start)? } else { self.plain_body(start)? };
-        let value =
-            unicode_escapes(&raw).ok_or_else(|| refuse("a Unicode escape that is not known", start))?;
-        if self.rest().trim_ascii_start().get(..7).is_some_and(|word| word.eq_ignore_ascii_case("uescape")) {
-            return Err(refuse("UESCAPE", self.at));
-        }
+        let escape = self.uescape()?;
+        let value = unicode_escapes(&raw, escape)
+            .ok_or_else(|| refuse("a Unicode escape that is not known", start))?;
         if names { self.word(value, true, start) } else { self.text(value, StringForm::Escaped, start) }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The AST never leaves this module.
 
+mod adapt;
 mod check;
 mod commands;
 mod effects;
@@ -14,6 +15,7 @@ mod names;
 mod parse;
 pub mod scope;
 mod split;
+mod temporary;
 mod understand;
 mod walk;
 

@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 
 use super::lex::{fold, is_cased};
-use super::scope::{Scope, TempKind};
+use super::scope::Scope;
+use super::temporary::TempKind;
 use super::{Facts, Relation};
 
 /// What the server keeps of a name (PostgreSQL; Redshift keeps 127).
@@ -42,6 +43,28 @@ pub(super) fn resolve(parts: &[String], scope: &Scope) -> BTreeSet<Relation> {
     let mut candidates = resolve_new(parts, scope);
     candidates.extend(first);
     candidates
+}
+
+/// As [`resolve`] for a name that is only read: what the catalog does not know is not meant, as long as it
+/// knows one that may be.
+pub(super) fn resolve_read(parts: &[String], scope: &Scope) -> BTreeSet<Relation> {
+    let mut candidates = resolve(parts, scope);
+    if let (Some(catalog), [_]) = (scope.catalog(), parts) {
+        let known = |one: &Relation| one.is_temp() || catalog.holds(&one.schema, &one.name);
+        if candidates.iter().any(|one| !one.is_temp() && known(one)) {
+            candidates.retain(known);
+        }
+    }
+    candidates
+}
+
+/// Adds what the views among the reads read themselves.
+pub(super) fn add_bases(facts: &mut Facts, scope: &Scope) {
+    let Some(catalog) = scope.catalog() else { return };
+    let own = |read: &&Relation| read.database.is_none() && !read.is_temp();
+    let bases = facts.reads.iter().filter(own).flat_map(|read| catalog.bases(&read.schema, &read.name));
+    let bases: Vec<Relation> = bases.map(|(schema, name)| Relation::new(schema, name)).collect();
+    facts.reads.extend(bases);
 }
 
 /// As [`resolve`] for a name that is written: a system name may also stand on the path.

@@ -5,15 +5,17 @@ use sqlparser::dialect::{Dialect, PostgreSqlDialect, RedshiftSqlDialect};
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token as Parsed, Tokenizer};
 
+use super::adapt::{Edit, adapt};
 use super::lex::{Kind, StringForm, Token};
 use super::{NotUnderstood, TextBounds};
 
 /// Parses one query or data-modifying statement; other kinds are not this function's to read.
 pub(super) fn parse(tokens: &[Token], bounds: &TextBounds) -> Result<ast::Statement, NotUnderstood> {
     let offset = tokens.first().map_or(0, |token| token.start);
-    let handed = hand_over(tokens)?;
-    let redshift = parse_as(&RedshiftSqlDialect {}, handed.clone(), bounds);
-    let parsed = redshift.or_else(|_| parse_as(&PostgreSqlDialect {}, handed, bounds));
+    if let Ok(statement) = parse_as(&RedshiftSqlDialect {}, hand_over(tokens)?, bounds) {
+        return Ok(statement);
+    }
+    let parsed = parse_as(&PostgreSqlDialect {}, hand_over(tokens)?, bounds);
     parsed.map_err(|reason| NotUnderstood { reason, offset })
 }
 
@@ -43,35 +45,18 @@ fn cut(text: &str) -> String {
 
 fn hand_over(tokens: &[Token]) -> Result<Vec<Parsed>, NotUnderstood> {
     let mut handed = Vec::with_capacity(tokens.len());
-    let mut before: Option<&Token> = None;
-    for (at, token) in tokens.iter().enumerate() {
-        let next = tokens.get(at + 1);
-        if is_inheritance_only(before, token) {
-            if next.is_none_or(|next| next.is_mark('(')) {
-                return Err(NotUnderstood {
-                    reason: "ONLY before a bracket".to_owned(),
-                    offset: token.start,
-                });
-            }
-            continue;
+    for (token, edit) in tokens.iter().zip(adapt(tokens)?) {
+        match edit {
+            Edit::Keep => handed.push(hand_one(token)?),
+            Edit::Leave => {}
+            Edit::Comma => handed.push(Parsed::Comma),
+            Edit::Words(words) => handed.extend(words.iter().map(|word| match *word {
+                "*" => Parsed::Mul,
+                word => Parsed::make_word(word, None),
+            })),
         }
-        // `approximate` only changes how an aggregate is computed, and sqlparser does not know it.
-        if token.keyword() == Some("approximate") && next.is_some_and(|next| next.keyword().is_some()) {
-            continue;
-        }
-        handed.push(hand_one(token)?);
-        before = Some(token);
     }
     Ok(handed)
-}
-
-/// ONLY before a relation's name, which sqlparser would take for the name itself.
-fn is_inheritance_only(before: Option<&Token>, token: &Token) -> bool {
-    token.keyword() == Some("only")
-        && before.is_some_and(|before| {
-            before.is_mark(',')
-                || matches!(before.keyword(), Some("from" | "join" | "update" | "into" | "table" | "using"))
-        })
 }
 
 fn hand_one(token: &Token) -> Result<Parsed, NotUnderstood> {

@@ -3,11 +3,13 @@
 //! A pure simulation of the server: a statement that succeeded is applied with [`Scope::apply`], an
 //! error with [`Scope::abort`], the end of a query string or pipeline with [`Scope::settle`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::lex::fold;
+use super::temporary::{TempKind, TempRelations};
 use super::{CursorStep, Facts, PreparedStep, SessionChange, TransactionStep};
+use crate::catalog::Catalog;
 
 /// How much a client can make a [`Scope`] hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,25 +36,6 @@ pub enum Status {
     Failed,
 }
 
-/// What a spelling means among the temporary relations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TempKind {
-    Table,
-    View,
-    /// The name may mean a temporary relation, or another behind it.
-    Maybe,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Temp {
-    /// Otherwise it exists or not: by whether the server commits at TRUNCATE, or keeps capitals.
-    certain: bool,
-    /// Writes to it land in whatever it reads.
-    view: bool,
-    /// `None` where several differ in case alone.
-    spelled: Option<String>,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Cursor {
     facts: Arc<Facts>,
@@ -65,8 +48,7 @@ struct State {
     path: Vec<String>,
     /// SET LOCAL: in force until the transaction ends.
     local_path: Option<Vec<String>>,
-    /// By folded names.
-    temp: BTreeMap<String, Temp>,
+    temp: TempRelations,
     /// By names as spelled.
     cursors: BTreeMap<String, Cursor>,
 }
@@ -92,6 +74,7 @@ pub struct Scope {
     transaction: Option<Transaction>,
     /// By names as spelled.
     prepared: BTreeMap<String, Arc<str>>,
+    catalog: Option<Arc<Catalog>>,
 }
 
 impl Scope {
@@ -99,8 +82,12 @@ impl Scope {
     pub fn new(login: &str, database: &str, search_path: &[String], bounds: ScopeBounds) -> Self {
         let login = fold(login);
         let pinned = path_of(search_path, &login);
-        let state =
-            State { path: pinned.clone(), local_path: None, temp: BTreeMap::new(), cursors: BTreeMap::new() };
+        let state = State {
+            path: pinned.clone(),
+            local_path: None,
+            temp: TempRelations::default(),
+            cursors: BTreeMap::new(),
+        };
         Self {
             bounds,
             login,
@@ -109,12 +96,31 @@ impl Scope {
             state,
             transaction: None,
             prepared: BTreeMap::new(),
+            catalog: None,
         }
     }
 
     /// The schemas that bare names are looked up in, `$user` resolved.
     pub fn search_path(&self) -> &[String] {
         self.state.local_path.as_ref().unwrap_or(&self.state.path)
+    }
+
+    /// What is known of the warehouse; `None`: names alone are gone by.
+    pub fn catalog(&self) -> Option<&Arc<Catalog>> {
+        self.catalog.as_ref()
+    }
+
+    /// Goes by another snapshot from now on; whether it is another.
+    pub fn go_by(&mut self, catalog: Option<&Arc<Catalog>>) -> bool {
+        let same = match (&self.catalog, catalog) {
+            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
+            (None, None) => true,
+            _ => false,
+        };
+        if !same {
+            self.catalog = catalog.cloned();
+        }
+        !same
     }
 
     pub fn database(&self) -> &str {
@@ -142,27 +148,17 @@ impl Scope {
 
     /// Names of the temporary relations that shadow others.
     pub fn temp_relations(&self) -> impl Iterator<Item = &str> {
-        self.state.temp.keys().map(String::as_str)
+        self.state.temp.names()
     }
 
     /// What a bare name means among the temporary relations.
     pub(super) fn temp(&self, spelled: &str) -> Option<TempKind> {
-        let temp = self.state.temp.get(&fold(spelled))?;
-        Some(match temp {
-            Temp { certain: true, view, spelled: Some(own) } if own == spelled => {
-                if *view {
-                    TempKind::View
-                } else {
-                    TempKind::Table
-                }
-            }
-            Temp { .. } => TempKind::Maybe,
-        })
+        self.state.temp.find(spelled)
     }
 
     /// Whether a temporary relation of this folded name may be a view.
     pub(super) fn is_temp_view(&self, name: &str) -> bool {
-        self.state.temp.get(name).is_some_and(|temp| temp.view)
+        self.state.temp.is_view(name)
     }
 
     /// Whether another prepared statement's or cursor's name differs from this in case alone: servers
@@ -194,7 +190,7 @@ impl Scope {
             return Ok(());
         }
         self.enter(false);
-        self.apply_temp(facts)?;
+        self.state.temp.apply(facts, self.bounds.temp_relations_max)?;
         for change in &facts.session {
             self.apply_setting(change);
         }
@@ -256,40 +252,6 @@ impl Scope {
             committed: None,
         });
         transaction.explicit |= explicit;
-    }
-
-    fn apply_temp(&mut self, facts: &Facts) -> Result<(), ScopeFull> {
-        if facts.drops_all_temp {
-            self.state.temp.clear();
-        }
-        for spelled in &facts.drops_temp {
-            let name = fold(spelled);
-            if let Some(temp) = self.state.temp.get_mut(&name) {
-                if temp.spelled.as_ref() == Some(spelled) {
-                    self.state.temp.remove(&name);
-                } else {
-                    temp.certain = false;
-                }
-            }
-        }
-        // One candidate among others: which of them was made is not known.
-        let certain = facts.creates.iter().all(super::Relation::is_temp);
-        let view = facts.command.contains("VIEW");
-        let made: BTreeSet<_> = facts.creates.iter().filter(|relation| relation.is_temp()).collect();
-        for relation in made {
-            let max = self.bounds.temp_relations_max;
-            if self.state.temp.len() >= max && !self.state.temp.contains_key(&relation.name) {
-                return Err(ScopeFull { what: "temporary relations", max });
-            }
-            let spelled = facts.temp_spellings.get(&relation.name).unwrap_or(&relation.name);
-            let made = Temp { certain, view, spelled: Some(spelled.clone()) };
-            let made = match self.state.temp.remove(&relation.name) {
-                Some(kept) => kept.joined(made),
-                None => made,
-            };
-            self.state.temp.insert(relation.name.clone(), made);
-        }
-        Ok(())
     }
 
     fn apply_setting(&mut self, change: &SessionChange) {
@@ -403,28 +365,11 @@ fn ends_or_rewinds(facts: &Facts) -> bool {
     )
 }
 
-impl Temp {
-    /// What holds where this one was known and another is made.
-    fn joined(self, other: Self) -> Self {
-        let same = self.spelled == other.spelled;
-        Self {
-            certain: same && (self.certain || other.certain),
-            view: self.view || other.view,
-            spelled: self.spelled.filter(|_| same),
-        }
-    }
-}
-
 /// A state that holds whichever of two is true: every name of either is a candidate.
 fn either(one: State, other: State) -> State {
     let mut state = one.clone();
     state.path.extend(other.path.into_iter().filter(|schema| !one.path.contains(schema)));
-    for (name, temp) in other.temp.iter().chain(&one.temp) {
-        let certain = one.temp.get(name) == other.temp.get(name);
-        let kept = state.temp.entry(name.clone()).or_insert_with(|| temp.clone());
-        *kept = kept.clone().joined(temp.clone());
-        kept.certain &= certain;
-    }
+    state.temp = one.temp.either(&other.temp);
     state
 }
 

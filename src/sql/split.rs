@@ -9,19 +9,38 @@ pub struct TextBounds {
     pub bytes_max: usize,
     /// Parentheses, brackets and CASE, taken together.
     pub depth_max: usize,
+    /// Operators in a row, which build a tree as deep as they are many.
+    pub chain_max: usize,
+    /// Queries, subqueries and statements of a text, taken together.
+    pub queries_max: usize,
 }
 
-/// Operators in a row that build a tree as deep as they are many.
-const CHAIN_MAX: usize = 1_500;
+impl TextBounds {
+    /// What a thread's stack of 2 MiB bears.
+    pub const DEPTH_CEILING: usize = 400;
+    pub const CHAIN_CEILING: usize = 1_500;
+}
+
+impl Default for TextBounds {
+    fn default() -> Self {
+        Self { bytes_max: 16 << 20, depth_max: 200, chain_max: Self::CHAIN_CEILING, queries_max: 5_000 }
+    }
+}
 
 /// The statements' tokens, in order; empty statements fall away.
 pub(super) fn split<'t>(tokens: &'t [Token], bounds: &TextBounds) -> Result<Vec<&'t [Token]>, NotUnderstood> {
     let mut statements = Vec::new();
+    let mut queries = 0_usize;
     for part in tokens.split(|token| token.is_mark(';')) {
         if part.is_empty() {
             continue;
         }
         check_shape(part, bounds)?;
+        queries += 1 + part.iter().filter(|token| token.keyword() == Some("select")).count();
+        if queries > bounds.queries_max {
+            let offset = part.first().map_or(0, |token| token.start);
+            return Err(NotUnderstood { reason: "a text of too many queries".to_owned(), offset });
+        }
         statements.push(part);
     }
     Ok(statements)
@@ -113,7 +132,7 @@ fn check_shape(tokens: &[Token], bounds: &TextBounds) -> Result<(), NotUnderstoo
         if open.len() + cases > bounds.depth_max {
             return refuse("a statement that nests too deep", token.start);
         }
-        if total > CHAIN_MAX {
+        if total > bounds.chain_max {
             return refuse("an expression with too many operators in a row", token.start);
         }
         before = Some(token);

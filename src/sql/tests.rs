@@ -1,15 +1,20 @@
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::catalog::{Catalog, RelationEntry, RelationKind, Snapshot};
 
 fn bounds() -> TextBounds {
-    TextBounds { bytes_max: 4 << 20, depth_max: 100 }
+    TextBounds { bytes_max: 4 << 20, depth_max: 100, ..TextBounds::default() }
+}
+
+fn scope_bounds() -> ScopeBounds {
+    ScopeBounds { prepared_max: 10, cursors_max: 10, temp_relations_max: 10, savepoints_max: 10 }
 }
 
 fn scope() -> Scope {
-    let bounds =
-        ScopeBounds { prepared_max: 10, cursors_max: 10, temp_relations_max: 10, savepoints_max: 10 };
-    Scope::new("svc", "dev", &["public".to_owned()], bounds)
+    Scope::new("svc", "dev", &["public".to_owned()], scope_bounds())
 }
 
 fn all(text: &str) -> Vec<Facts> {
@@ -319,8 +324,9 @@ fn texts_that_servers_could_read_differently_are_refused() {
         "select 1a",
         "select (1",
         "select 1)",
-        "select U&'x' uescape '!'",
-        "table orders.t",
+        "select U&'x' uescape 'a'",
+        "select U&'x' uescape",
+        "select U&'!' uescape '!'",
         "vacuum full; frobnicate",
         "create function f() begin atomic select 1; end",
         "select * from only (orders.t)",
@@ -521,6 +527,17 @@ fn deep_and_long_texts_do_not_overflow_the_stack() {
     }
     let deep = format!("select {}1{}", "(".repeat(90), ")".repeat(90));
     assert!(understand(&deep, &scope(), &bounds()).is_ok());
+    let ceiling = TextBounds { depth_max: TextBounds::DEPTH_CEILING, ..bounds() };
+    for (open, close) in
+        [("(", ")"), ("(select ", ")"), ("case when a then ", " end"), ("f(", ")"), ("array[", "]")]
+    {
+        for count in [100, 190, 390] {
+            let deep = format!("select {}1{}", open.repeat(count), close.repeat(count));
+            let _ = understand(&deep, &scope(), &ceiling);
+        }
+    }
+    let many = "select 1;".repeat(10_000);
+    assert!(understand(&many, &scope(), &bounds()).unwrap_err().reason.contains("too many queries"));
     let list = format!("select * from t where a in ({}1)", "1,".repeat(100_000));
     assert!(understand(&list, &scope(), &bounds()).is_ok());
 }
@@ -596,6 +613,56 @@ proptest! {
 }
 
 #[test]
+fn forms_that_the_parser_lacks_have_the_facts_of_those_it_has() {
+    for (text, reads) in [
+        ("table orders.t", "orders.t"),
+        ("select 1 union all table orders.t", "orders.t"),
+        ("select a, b, from orders.t", "orders.t"),
+        ("select t.id from (orders.t)", "orders.t"),
+        ("select (1 as one) + 1 as b, one + 3 from t", "public.t"),
+        ("select 'foo' -- why\n 'bar' from t", "public.t"),
+        ("select (f).*, (g(x)).* from t", "public.t"),
+        ("select f(variadic array[1, 2]) from t", "public.t"),
+        ("select a isnull, b notnull as c from t", "public.t"),
+        ("select * from t *, u", "public.t public.u"),
+        ("select * from substring('Thomas' from 2 for 3)", ""),
+        ("select * from t for share of t, u skip locked", "public.t"),
+        ("select rank() over (order by a groups unbounded preceding exclude group) from t", "public.t"),
+        ("select * from U&\"!006frders\" uescape '!'.t", "orders.t"),
+        (
+            "with recursive s(a) as (select a from t union all select a from s) search depth first by a set o \
+             select * from s",
+            "public.t",
+        ),
+        (
+            "with recursive s(a) as (select a from t union all select a from s) cycle a set c to 1 default 0 \
+             using p select * from s",
+            "public.t",
+        ),
+    ] {
+        assert_eq!((last(text).class, shown(&last(text).reads).as_str()), (Class::Read, reads), "{text}");
+    }
+    for (text, writes) in [
+        ("delete from orders.t *", "orders.t"),
+        ("update orders.t * set a = 1", "orders.t"),
+        ("update orders.t set a[1] = 2, b[1:2] = '{}' where c", "orders.t"),
+        ("update orders.t set a = 1 where current of c", "orders.t"),
+        ("insert into orders.t (a) overriding system value values (1)", "orders.t"),
+        ("insert into orders.t (a) values (1) on conflict (a) where b do nothing", "orders.t"),
+    ] {
+        assert_eq!((last(text).class, shown(&last(text).writes).as_str()), (Class::Write, writes), "{text}");
+    }
+    // What is left out is still looked through.
+    for text in [
+        "select f(variadic pg_sleep(9))",
+        "insert into t values (1) on conflict (a) where pg_sleep(9) do nothing",
+    ] {
+        assert!(last(text).functions.contains("pg_sleep"), "{text}");
+    }
+    refused("insert into t values (1) on conflict (a) where (select 1) do nothing");
+}
+
+#[test]
 fn functions_with_effects_tell_what_they_do_where_literals_say_it() {
     let set = last("select set_config('DateStyle', 'ISO', false)");
     assert_eq!(
@@ -657,4 +724,43 @@ fn names_that_differ_in_case_are_not_taken_for_one_another() {
     ] {
         doubted(doubtful);
     }
+}
+
+fn known() -> Arc<Catalog> {
+    let relation = |schema: &str, name: &str, kind, reads: &[(&str, &str)]| RelationEntry {
+        schema: schema.to_owned(),
+        name: name.to_owned(),
+        kind,
+        owner: "dbt".to_owned(),
+        columns: Vec::new(),
+        reads: reads.iter().map(|(schema, name)| ((*schema).to_owned(), (*name).to_owned())).collect(),
+    };
+    Arc::new(Catalog::new(Snapshot {
+        relations: vec![
+            relation("orders", "t", RelationKind::Table, &[]),
+            relation("orders", "v", RelationKind::View, &[("orders", "t"), ("users", "secrets")]),
+            relation("public", "w", RelationKind::View, &[("orders", "v")]),
+        ],
+        ..Snapshot::default()
+    }))
+}
+
+#[test]
+fn a_catalog_tells_what_is_read_and_never_what_is_written() {
+    let mut scope = Scope::new("svc", "dev", &["public".to_owned(), "orders".to_owned()], scope_bounds());
+    assert!(scope.go_by(Some(&known())));
+    for (text, reads, writes) in [
+        ("select * from t", "orders.t", ""),
+        ("select * from unknown", "orders.unknown public.unknown", ""),
+        ("select * from w", "orders.t orders.v public.w users.secrets", ""),
+        ("copy w to stdout", "orders.t orders.v public.w users.secrets", ""),
+        ("select * from t x, x.items i, i.parts", "orders.t", ""),
+        ("create temp table t (a int); select * from t", "temp.t", ""),
+        ("delete from t", "", "orders.t public.t"),
+        ("insert into t select * from t", "orders.t", "orders.t public.t"),
+    ] {
+        let last = understand(text, &scope, &bounds()).unwrap().pop().unwrap().facts;
+        assert_eq!((shown(&last.reads).as_str(), shown(&last.writes).as_str()), (reads, writes), "{text}");
+    }
+    assert!(scope.go_by(None) && !scope.go_by(None));
 }

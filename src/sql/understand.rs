@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::commands;
 use super::lex::{Token, lex};
+use super::names::add_bases;
 use super::parse::parse;
 use super::scope::Scope;
 use super::split::{TextBounds, split};
@@ -45,7 +46,8 @@ fn understand_inner(
     let mut statements = Vec::with_capacity(parts.len());
     for part in parts {
         let context = Context { text, scope: &scope, bounds, inner };
-        let facts = facts_of(part, &context)?;
+        let mut facts = facts_of(part, &context)?;
+        add_bases(&mut facts, context.scope);
         let offset = part.first().map_or(0, |token| token.start);
         scope.apply(&facts).map_err(|full| NotUnderstood { reason: full.to_string(), offset })?;
         statements.push(Statement { text: own_text(text, &tokens, part), facts: Arc::new(facts) });

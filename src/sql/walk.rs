@@ -1,6 +1,6 @@
 //! The facts of a query or data-modifying statement, from its whole tree.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
@@ -12,7 +12,9 @@ use sqlparser::ast::{
 use super::check::{add_missed_calls, check_changes};
 use super::effects::Effects;
 use super::lex::{Token, fold};
-use super::names::{doubt, doubt_function, doubt_name, doubt_target, resolve, resolve_new, resolve_target};
+use super::names::{
+    doubt, doubt_function, doubt_name, doubt_target, resolve_new, resolve_read, resolve_target,
+};
 use super::scope::Scope;
 use super::{Class, Facts, NotUnderstood, Relation};
 
@@ -73,8 +75,8 @@ fn command(statement: &Statement) -> &'static str {
 struct Frame {
     /// The names of its WITH that can be seen where the walk stands.
     visible: BTreeSet<String>,
-    /// Bodies not yet left, by address, with their names.
-    bodies: Vec<(*const Query, String)>,
+    /// The names of its WITH by the addresses of their bodies.
+    bodies: HashMap<*const Query, String>,
     recursive: bool,
 }
 
@@ -153,8 +155,19 @@ impl Walk<'_> {
         if !navigates {
             doubt_name(&parts, &mut self.facts);
         }
-        self.facts.reads.extend(resolve(&parts, self.scope));
+        if self.unnests(&parts) {
+            return ControlFlow::Continue(());
+        }
+        self.facts.reads.extend(resolve_read(&parts, self.scope));
         ControlFlow::Continue(())
+    }
+
+    /// `FROM t c, c.orders`: the catalog knows no such relation, so it is a column of what is before it.
+    fn unnests(&self, parts: &[String]) -> bool {
+        let [first, name, ..] = parts else { return false };
+        let first = fold(first);
+        let aliased = self.aliases.iter().any(|aliases| aliases.contains(&first));
+        aliased && self.scope.catalog().is_some_and(|catalog| !catalog.holds(&first, name))
     }
 
     fn write(&mut self, name: &ObjectName) -> Flow {
@@ -299,18 +312,18 @@ impl Visitor for Walk<'_> {
         self.locking |= !query.locks.is_empty();
         if let Some(parent) = self.frames.last_mut()
             && parent.recursive
-            && let Some((_, name)) = parent.bodies.iter().find(|(body, _)| std::ptr::eq(*body, query))
+            && let Some(name) = parent.bodies.get(&std::ptr::from_ref(query))
         {
             parent.visible.insert(name.clone());
         }
-        let mut frame = Frame { visible: BTreeSet::new(), bodies: Vec::new(), recursive: false };
+        let mut frame = Frame { visible: BTreeSet::new(), bodies: HashMap::new(), recursive: false };
         if let Some(with) = &query.with {
             frame.recursive = with.recursive;
             for cte in &with.cte_tables {
                 let name = cte.alias.name.value.clone();
                 doubt_name(std::slice::from_ref(&name), &mut self.facts);
                 self.listed.insert(fold(&name));
-                frame.bodies.push((std::ptr::from_ref(cte.query.as_ref()), name));
+                frame.bodies.insert(std::ptr::from_ref(cte.query.as_ref()), name);
             }
         }
         self.frames.push(frame);
@@ -320,7 +333,7 @@ impl Visitor for Walk<'_> {
     fn post_visit_query(&mut self, query: &Query) -> Flow {
         self.frames.pop();
         if let Some(parent) = self.frames.last_mut()
-            && let Some((_, name)) = parent.bodies.iter().find(|(body, _)| std::ptr::eq(*body, query))
+            && let Some(name) = parent.bodies.get(&std::ptr::from_ref(query))
         {
             parent.visible.insert(name.clone());
         }

@@ -8,7 +8,7 @@ use super::prepared::expressions;
 use super::reader::Reader;
 use crate::sql::check::add_missed_calls;
 use crate::sql::lex::{Kind, Token, fold};
-use crate::sql::names::{doubt, doubt_function, doubt_name, resolve};
+use crate::sql::names::{doubt, doubt_function, doubt_name, resolve_read};
 use crate::sql::understand::{Context, facts_of, inner_text, query};
 use crate::sql::walk::targets;
 use crate::sql::{Class, Egress, Facts, NotUnderstood, TransactionStep};
@@ -78,7 +78,7 @@ pub(super) fn copy(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
             facts.writes = targets(name, context.scope, &mut facts);
         } else {
             doubt_name(name, &mut facts);
-            facts.reads = resolve(name, context.scope);
+            facts.reads = resolve_read(name, context.scope);
         }
     }
     let program = reader.eat(&["program"]);

@@ -18,6 +18,7 @@ pub(super) fn vacuum(word: &str, reader: &mut Reader<'_>, context: &Context<'_>)
         "freeze",
         "verbose",
         "analyze",
+        "analyse",
         "sort",
         "delete",
         "reindex",
