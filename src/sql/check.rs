@@ -123,6 +123,45 @@ const BEFORE_BRACKETS: &[&str] = &[
     "properties",
 ];
 
+/// Words of types that take a bracket.
+const TYPES: &[&str] = &[
+    "bit",
+    "bpchar",
+    "char",
+    "character",
+    "decimal",
+    "float",
+    "interval",
+    "numeric",
+    "nvarchar",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "timetz",
+    "varbinary",
+    "varbyte",
+    "varchar",
+    "varying",
+    "nchar",
+    "number",
+    "precision",
+];
+
+/// Adds every function that a definition calls, which no tree tells.
+pub(super) fn add_calls(tokens: &[Token], listed: &BTreeSet<String>, facts: &mut Facts) {
+    add_missed_calls(tokens, listed, facts);
+    for pair in tokens.windows(2) {
+        let [Token { kind: Kind::Word { value, .. }, .. }, next] = pair else { continue };
+        let value = fold(value);
+        let named = BEFORE_BRACKETS.contains(&value.as_str())
+            || TYPES.contains(&value.as_str())
+            || listed.contains(&value);
+        if next.is_mark('(') && !named {
+            facts.functions.insert(value);
+        }
+    }
+}
+
 /// Adds what stands before a bracket and is neither a name of the tree nor harmless: the tree may
 /// have read a call as something else.
 pub(super) fn add_missed_calls(tokens: &[Token], listed: &BTreeSet<String>, facts: &mut Facts) {

@@ -36,7 +36,7 @@ pub(super) fn resolve(parts: &[String], scope: &Scope) -> BTreeSet<Relation> {
     let first = match scope.temp(spelled) {
         Some(TempKind::Table | TempKind::View) if !placed => return BTreeSet::from([Relation::temp(name)]),
         Some(_) => Some(Relation::temp(name)),
-        None if is_system(&name) && !placed => return BTreeSet::from([Relation::new("pg_catalog", name)]),
+        None if is_system(spelled) && !placed => return BTreeSet::from([Relation::new("pg_catalog", name)]),
         None if is_system(&name) => Some(Relation::new("pg_catalog", name)),
         None => None,
     };

@@ -764,3 +764,32 @@ fn a_catalog_tells_what_is_read_and_never_what_is_written() {
     }
     assert!(scope.go_by(None) && !scope.go_by(None));
 }
+
+#[test]
+fn only_relations_are_looked_for_among_the_temporary_ones() {
+    for kind in ["function", "procedure", "aggregate", "domain", "collation", "statistics", "operator class"]
+    {
+        let of_class = if kind == "operator class" { " using btree" } else { "" };
+        let dropped = last(&format!("create temp table f (a int); drop {kind} f{of_class}"));
+        assert_eq!(shown(&dropped.alters), "public.f", "{kind}");
+    }
+    let commented = last("create temp table f (a int); comment on text search dictionary f is 'x'");
+    assert_eq!(shown(&commented.alters), "public.f");
+    assert_eq!(shown(&last("create temp sequence f; drop sequence f").alters), "temp.f");
+    assert_eq!(shown(&last("select 1 from \"PG_CLASS\"").reads), "pg_catalog.pg_class public.pg_class");
+}
+
+#[test]
+fn functions_in_definitions_are_named() {
+    for (text, function) in [
+        ("create index on films ((lower(a)))", "lower"),
+        ("create domain d as varchar(3) check (length(value) > 1)", "length"),
+        ("create statistics s on date_trunc('day', a), b from t", "date_trunc"),
+        ("create table t (name varchar(9)) partition by list (left(name, 1))", "left"),
+        ("alter domain d add check (length(value) > 1)", "length"),
+        ("select * from unnest(array[1])", "unnest"),
+    ] {
+        assert_eq!(last(text).functions, [function.to_owned()].into(), "{text}");
+    }
+    assert_eq!(shown(&last("prepare p as select * into orders.x").alters), "orders.x");
+}

@@ -386,9 +386,14 @@ impl Visitor for Walk<'_> {
                 self.sets = true;
                 self.call(name)
             }
+            TableFactor::UNNEST { alias, .. } => {
+                self.alias(alias.as_ref());
+                self.sets = true;
+                self.facts.functions.insert("unnest".to_owned());
+                ControlFlow::Continue(())
+            }
             TableFactor::Derived { alias, .. }
             | TableFactor::TableFunction { alias, .. }
-            | TableFactor::UNNEST { alias, .. }
             | TableFactor::NestedJoin { alias, .. }
             | TableFactor::Pivot { alias, .. }
             | TableFactor::Unpivot { alias, .. }

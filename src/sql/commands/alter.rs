@@ -2,7 +2,7 @@
 
 use super::Read;
 use super::create::{place_of, whole, whole_schema};
-use super::drop::altered;
+use super::drop::{altered, altered_table};
 use super::kinds::{Home, Kind};
 use super::reader::Reader;
 use super::tables::definition;
@@ -59,12 +59,12 @@ fn object(kind: &Kind, reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
                 return Err(reader.refuse("ALTER without ON"));
             }
             let name = reader.name()?;
-            facts.alters = altered(&name, &mut facts, context);
+            facts.alters = altered_table(&name, &mut facts, context);
         }
-        Home::Schema => relation(reader, &mut facts, context)?,
+        Home::Schema => relation(kind, reader, &mut facts, context)?,
         Home::Routine | Home::Operator => {
             let name = reader.operator()?;
-            facts.alters = altered(&name, &mut facts, context);
+            facts.alters = altered(kind, &name, &mut facts, context);
             let _ = reader.brackets();
             if reader.eat(&["using"]) {
                 reader.word()?;
@@ -84,7 +84,12 @@ fn changes_owner(tokens: &[Token]) -> bool {
     })
 }
 
-fn relation(reader: &mut Reader<'_>, facts: &mut Facts, context: &Context<'_>) -> Result<(), NotUnderstood> {
+fn relation(
+    kind: &Kind,
+    reader: &mut Reader<'_>,
+    facts: &mut Facts,
+    context: &Context<'_>,
+) -> Result<(), NotUnderstood> {
     reader.if_exists();
     reader.eat(&["only"]);
     if reader.eat(&["all", "in"]) {
@@ -93,7 +98,7 @@ fn relation(reader: &mut Reader<'_>, facts: &mut Facts, context: &Context<'_>) -
     }
     let name = reader.name()?;
     reader.op("*");
-    facts.alters = altered(&name, facts, context);
+    facts.alters = altered(kind, &name, facts, context);
     if reader.eat(&["append", "from"]) {
         let source = reader.name()?;
         facts.writes = std::mem::take(&mut facts.alters);

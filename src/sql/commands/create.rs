@@ -6,7 +6,7 @@ use super::Read;
 use super::kinds::{Home, Kind};
 use super::reader::Reader;
 use super::tables::{self, behind, definition};
-use crate::sql::check::add_missed_calls;
+use crate::sql::check::add_calls;
 use crate::sql::lex::{Kind as Shape, Token, fold};
 use crate::sql::names::{doubt, doubt_target};
 use crate::sql::understand::Context;
@@ -124,7 +124,7 @@ fn statistics(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let table = Reader::new(rest.get(at + 1..).unwrap_or_default()).name()?;
     facts.alters = targets(&table, context.scope, &mut facts);
     let kinds = ["ndistinct", "dependencies", "mcv"].map(str::to_owned);
-    add_missed_calls(rest, &BTreeSet::from(kinds), &mut facts);
+    add_calls(rest, &BTreeSet::from(kinds), &mut facts);
     Ok(facts)
 }
 

@@ -7,11 +7,22 @@ use super::create::{whole, whole_schema};
 use super::kinds::{Home, Kind};
 use super::reader::Reader;
 use super::tables::cascades;
-use crate::sql::names::{doubt, doubt_target, resolve_target};
+use crate::sql::names::{doubt, doubt_target, resolve_new, resolve_target};
 use crate::sql::understand::Context;
 use crate::sql::{Class, Egress, Facts, Relation};
 
-pub(super) fn altered(name: &[String], facts: &mut Facts, context: &Context<'_>) -> BTreeSet<Relation> {
+/// What an object of this kind and name can be; relations alone are looked for among the temporary ones.
+pub(super) fn altered(
+    kind: &Kind,
+    name: &[String],
+    facts: &mut Facts,
+    context: &Context<'_>,
+) -> BTreeSet<Relation> {
+    doubt_target(name, facts);
+    if kind.is_relation() { resolve_target(name, context.scope) } else { resolve_new(name, context.scope) }
+}
+
+pub(super) fn altered_table(name: &[String], facts: &mut Facts, context: &Context<'_>) -> BTreeSet<Relation> {
     doubt_target(name, facts);
     resolve_target(name, context.scope)
 }
@@ -54,8 +65,8 @@ fn named(
     context: &Context<'_>,
 ) -> Result<(), crate::sql::NotUnderstood> {
     let name = reader.operator()?;
-    let dropped = altered(&name, facts, context);
-    if dropped.iter().any(Relation::is_temp) {
+    let dropped = altered(kind, &name, facts, context);
+    if kind.is_relation() && dropped.iter().any(Relation::is_temp) {
         facts.drops_temp.extend(name.last().cloned());
     }
     facts.alters.extend(dropped);
@@ -87,7 +98,7 @@ fn on_relation(
     }
     reader.eat(&["domain"]);
     let name = reader.name()?;
-    let table = altered(&name, facts, context);
+    let table = altered_table(&name, facts, context);
     facts.alters.extend(table);
     Ok(())
 }
@@ -116,7 +127,7 @@ pub(super) fn comment(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     if reader.eat(&["column"]) {
         let mut name = reader.name()?;
         name.pop();
-        facts.alters = altered(&name, &mut facts, context);
+        facts.alters = altered_table(&name, &mut facts, context);
         return Ok(facts);
     }
     if reader.eat(&["schema"]) {
@@ -133,7 +144,7 @@ pub(super) fn comment(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     match kind.home {
         Home::Schema | Home::Routine | Home::Operator => {
             let name = reader.operator()?;
-            facts.alters = altered(&name, &mut facts, context);
+            facts.alters = altered(kind, &name, &mut facts, context);
         }
         Home::Relation => on_relation(reader, &mut facts, context)?,
         Home::Beyond | Home::Outside | Home::Principals => facts.beyond = Some(kind.name()),

@@ -82,7 +82,6 @@ const KINDS: &[Kind] = &[
     kind(&["subscription"], Home::Outside),
     kind(&["server"], Home::Outside),
     kind(&["foreign", "data", "wrapper"], Home::Outside),
-    kind(&["user", "mapping"], Home::Outside),
     kind(&["user"], Home::Principals),
     kind(&["role"], Home::Principals),
     kind(&["group"], Home::Principals),
@@ -104,6 +103,11 @@ impl Kind {
     /// In small letters: `text search parser`.
     pub(super) fn name(&self) -> String {
         self.words.join(" ")
+    }
+
+    /// Whether a temporary relation of the same name may be what is meant.
+    pub(super) fn is_relation(&self) -> bool {
+        matches!(self.words.last(), Some(&("table" | "view" | "index" | "sequence")))
     }
 
     pub(super) fn is(&self, name: &str) -> bool {

@@ -104,7 +104,8 @@ pub(super) fn prepare(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let mut facts = query(rest, context)?;
     "PREPARE".clone_into(&mut facts.command);
     doubt_own(&name, context.scope, &mut facts);
-    facts.creates.clear();
+    // Made at EXECUTE, and judged now as then.
+    facts.alters.extend(std::mem::take(&mut facts.creates).into_iter().filter(|made| !made.is_temp()));
     unsettle(&mut facts);
     facts.estimable = false;
     facts.prepared = Some(PreparedStep::Prepare { name, text: Arc::from(context.source(rest)) });

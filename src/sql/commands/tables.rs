@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Read;
 use super::reader::Reader;
-use crate::sql::check::add_missed_calls;
+use crate::sql::check::add_calls;
 use crate::sql::lex::{Token, fold};
 use crate::sql::names::{doubt, doubt_name, doubt_target, resolve, resolve_target};
 use crate::sql::understand::{Context, facts_of};
@@ -73,7 +73,7 @@ pub(super) fn index(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let table = reader.name()?;
     facts.alters = targets(&table, context.scope, &mut facts);
     let methods = ["btree", "hash", "gist", "gin", "brin", "spgist"].map(str::to_owned);
-    add_missed_calls(reader.rest(), &methods.into(), &mut facts);
+    add_calls(reader.rest(), &methods.into(), &mut facts);
     Ok(facts)
 }
 
@@ -181,7 +181,7 @@ pub(super) fn definition(tokens: &[Token], facts: &mut Facts, context: &Context<
         }
     }
     facts.cascades |= cascades(tokens);
-    add_missed_calls(tokens, &listed, facts);
+    add_calls(tokens, &listed, facts);
 }
 
 /// CASCADE that is no foreign key's action.
