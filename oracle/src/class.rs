@@ -1,6 +1,6 @@
 //! How strong the effect of one kind of statement is.
 
-use pg_query::protobuf::{AlterTableType, DiscardMode, VariableSetKind};
+use pg_query::protobuf::{AlterTableType, DiscardMode, ObjectType, VariableSetKind};
 use serde_json::Value;
 use tollgate::sql::Class;
 
@@ -48,6 +48,7 @@ pub(crate) fn of(kind: &str, statement: &Value) -> Option<Class> {
         | "ReassignOwnedStmt"
         | "DropOwnedStmt"
         | "SecLabelStmt" => Class::Dcl,
+        "RenameStmt" if number(statement, "rename_type") == ObjectType::ObjectRole as i32 => Class::Dcl,
         _ if is_definition(kind) => Class::Ddl,
         _ => Class::Unknown,
     })

@@ -86,6 +86,10 @@ fn difference(statement: &Statement, opinion: &Opinion) -> Option<String> {
     if let Some(place) = opinion.reads.iter().find(|place| !holds(&known, place)) {
         return Some(format!("{place} is not named among what is read"));
     }
+    let set: BTreeSet<_> = facts.session.iter().map(|change| change.setting.to_lowercase()).collect();
+    if let Some(setting) = opinion.settings.difference(&set).next() {
+        return Some(format!("setting {setting} is not named"));
+    }
     let called: BTreeSet<_> = facts.functions.iter().map(|name| last_part(name).to_lowercase()).collect();
     let missed = opinion.functions.iter().find(|name| !called.contains(last_part(name)));
     missed.map(|name| format!("function {name} is not named"))

@@ -68,8 +68,7 @@ fn object(object_type: i32, name: &[String], session: &Session) -> Places {
         (Home::Relation, name) => session.existing(name),
         (Home::OnRelation, [relation @ .., _]) => session.existing(relation),
         (Home::Schema, [.., schema]) => BTreeSet::from([whole(schema)]),
-        // A temporary relation's row type is found before other types of its name.
-        (Home::InSchema, name) if is_type(object_type) && session.is_temporary(name) => Places::new(),
+        (Home::InSchema, name) if is_type(object_type) => types(name, session),
         (Home::InSchema, name) => session.homes(name),
         (Home::BehindMethod, [_, name @ ..]) | (Home::OnMember, [name @ .., _]) => session.homes(name),
         (Home::Outside | Home::OnRelation | Home::Schema | Home::BehindMethod | Home::OnMember, _) => {
@@ -146,7 +145,15 @@ fn member(kind: &str, statement: &Value, session: &Session) -> Places {
         "CreateOpFamilyStmt" | "AlterOpFamilyStmt" => parts_in(statement, "opfamilyname"),
         _ => return Places::new(),
     };
-    session.homes(&name)
+    match kind {
+        "AlterEnumStmt" | "AlterTypeStmt" | "AlterDomainStmt" => types(&name, session),
+        _ => session.homes(&name),
+    }
+}
+
+/// Where a type that exists may live. A temporary relation's row type is found before others.
+fn types(name: &[String], session: &Session) -> Places {
+    if session.is_temporary(name) { Places::new() } else { session.homes(name) }
 }
 
 fn create_table(kind: &str, statement: &Value, session: &Session) -> Places {
@@ -192,7 +199,7 @@ fn schema(statement: &Value) -> Places {
 fn alter_table(statement: &Value, session: &Session) -> Places {
     if number(statement, "objtype") == ObjectType::ObjectType as i32 {
         // A composite type's attributes.
-        return message(statement, "relation").map(|name| session.homes(&range(name))).unwrap_or_default();
+        return message(statement, "relation").map(|name| types(&range(name), session)).unwrap_or_default();
     }
     let mut places = existing(statement, "relation", session);
     for command in items(statement, "cmds").iter().filter_map(|command| body(command, "AlterTableCmd")) {
@@ -214,7 +221,7 @@ fn rename(statement: &Value, session: &Session) -> Places {
     if let Some(relation) = message(statement, "relation") {
         let old = range(relation);
         if number(statement, "rename_type") == ObjectType::ObjectAttribute as i32 {
-            return session.homes(&old);
+            return types(&old, session);
         }
         let mut places = session.existing(&old);
         if matches!(home(object_type), Home::Relation) {

@@ -80,8 +80,8 @@ impl Session {
     /// The schemas that an object other than a relation may live in.
     pub(crate) fn homes(&self, parts: &[String]) -> BTreeSet<Place> {
         match parts {
-            [_] => self.path().iter().map(|schema| Place::InSchema(schema.to_lowercase())).collect(),
-            [.., schema, _] => BTreeSet::from([Place::InSchema(schema.to_lowercase())]),
+            [_] => self.path().iter().map(|schema| home(schema)).collect(),
+            [.., schema, _] => BTreeSet::from([home(schema)]),
             [] => BTreeSet::new(),
         }
     }
@@ -94,6 +94,10 @@ impl Session {
             _ => false,
         }
     }
+}
+
+fn home(schema: &str) -> Place {
+    Place::InSchema(if is_temporary(schema) { "temp".to_owned() } else { schema.to_lowercase() })
 }
 
 fn in_schema(schema: &str, name: &str) -> Place {

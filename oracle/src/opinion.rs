@@ -20,6 +20,8 @@ pub struct Opinion {
     pub reads: BTreeSet<Place>,
     /// The last parts of the names of the functions called.
     pub functions: BTreeSet<String>,
+    /// The settings changed, `*` for all.
+    pub settings: BTreeSet<String>,
 }
 
 /// The opinion on each statement of a text, or why PostgreSQL does not parse it.
@@ -232,6 +234,7 @@ impl<'a> Walk<'a> {
             touches: BTreeSet::new(),
             reads: BTreeSet::new(),
             functions: BTreeSet::new(),
+            settings: BTreeSet::new(),
         };
         Self { prepared, opinion, sets_path: false }
     }
@@ -259,6 +262,7 @@ impl<'a> Walk<'a> {
             "CopyStmt" => self.read_of(message(body, "relation"), session, common),
             "RangeVar" => self.read_of(Some(body), session, common),
             "FuncCall" => self.function(body),
+            "VariableSetStmt" => self.setting(body),
             "ExplainStmt" => return explain_runs(body),
             "ExecuteStmt" => self.execute(body, session),
             "CreateSchemaStmt" => return self.schema(body, session, common),
@@ -285,7 +289,7 @@ impl<'a> Walk<'a> {
                 let all = items(select, "locking_clause").iter().any(|clause| {
                     body(clause, "LockingClause").is_some_and(|c| items(c, "locked_rels").is_empty())
                 });
-                if all && !is_common(&name, common) {
+                if all && !is_common(&name, common) && !is_catalog(&name) {
                     self.opinion.touches.extend(session.existing(&name));
                 }
             }
@@ -315,6 +319,15 @@ impl<'a> Walk<'a> {
         let spelled = name == "like_escape" || name == "similar_to_escape";
         if number(call, "funcformat") == BY_NAME && !spelled {
             self.opinion.functions.insert(name.to_lowercase());
+        }
+    }
+
+    fn setting(&mut self, statement: &Value) {
+        let kind = number(statement, "kind");
+        if kind == VariableSetKind::VarResetAll as i32 {
+            self.opinion.settings.insert("*".to_owned());
+        } else if kind != VariableSetKind::VarSetMulti as i32 {
+            self.opinion.settings.insert(text(statement, "name").to_lowercase());
         }
     }
 

@@ -86,7 +86,7 @@ impl Tally {
     pub fn smallest(&self, count: usize) -> Vec<String> {
         let mut sorts: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (text, told) in &self.disagreements {
-            sorts.entry(sort_of(text, told)).or_default().push((text, told));
+            sorts.entry(sort_of(told)).or_default().push((text, told));
         }
         let mut firsts: Vec<_> = sorts
             .into_values()
@@ -152,13 +152,14 @@ pub fn run(sources: &[Source], seed: u64, count: u64, progress: impl Fn(u64) + S
     tally
 }
 
-/// What differs without the names in it, and how the statement starts.
-fn sort_of(text: &str, told: &Disagreement) -> (String, String) {
-    let kind = if told.what.starts_with("class") {
-        told.what.clone()
-    } else {
-        told.what.split(' ').rev().take(3).collect::<Vec<_>>().join(" ")
+/// What differs, without the relation's name; where one is missed, by what the statements are.
+fn sort_of(told: &Disagreement) -> (String, String) {
+    let Some((_, missed)) = told.what.split_once(" is not named among") else {
+        return (told.what.clone(), String::new());
     };
-    let starts: Vec<_> = text.split_whitespace().take(2).map(str::to_lowercase).collect();
-    (kind, starts.join(" "))
+    let classes = |shown: &str| {
+        let words = shown.split(" | ").map(|one| one.split(',').next().unwrap_or_default());
+        words.collect::<Vec<_>>().join(" ")
+    };
+    (missed.to_owned(), format!("{} {}", classes(&told.tollgate), classes(&told.oracle)))
 }

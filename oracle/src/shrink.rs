@@ -4,7 +4,7 @@ use crate::compare::{Outcome, compare};
 use crate::mutate::{pieces, together};
 
 /// Texts with more tokens than this are told as they are.
-const TOKENS_MAX: usize = 400;
+const TOKENS_MAX: usize = 2_000;
 
 /// The text without every token that the disagreement does not need.
 pub(crate) fn shrunk(text: &str) -> String {
