@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tollgate::sql::{Class, Scope, ScopeBounds, Statement, TextBounds, understand};
 
 use crate::names::{DATABASE, LOGIN, Place, SCHEMA};
-use crate::opinion::{Opinion, opinions};
+use crate::opinion::{Opinion, Reading, opinions};
 
 /// What came of asking both about one text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,18 +32,28 @@ pub fn compare(text: &str) -> Outcome {
         Ok(statements) => statements,
         Err(reason) => return Outcome::Refused(reason),
     };
-    let opinions = match opinions(text) {
+    let standard = match opinions(text, Reading::Standard) {
         Ok(opinions) => opinions,
         Err(reason) => return Outcome::OtherDialect(reason),
     };
-    match differences(&understood, &opinions) {
-        None => Outcome::Agreed,
-        Some(what) => Outcome::Disagreed(Disagreement {
-            what,
-            tollgate: understood.iter().map(show_facts).collect::<Vec<_>>().join(" | "),
-            oracle: opinions.iter().map(show_opinion).collect::<Vec<_>>().join(" | "),
-        }),
+    if let Some(disagreement) = disagreement(&understood, &standard) {
+        return Outcome::Disagreed(disagreement);
     }
+    // What one of the servers does not parse, it does not run.
+    let escapes = text.contains('\\').then(|| opinions(text, Reading::Escapes)).and_then(Result::ok);
+    match escapes.and_then(|opinions| disagreement(&understood, &opinions)) {
+        Some(disagreement) => Outcome::Disagreed(disagreement),
+        None => Outcome::Agreed,
+    }
+}
+
+fn disagreement(understood: &[Statement], opinions: &[Opinion]) -> Option<Disagreement> {
+    let what = differences(understood, opinions)?;
+    Some(Disagreement {
+        what,
+        tollgate: understood.iter().map(show_facts).collect::<Vec<_>>().join(" | "),
+        oracle: opinions.iter().map(show_opinion).collect::<Vec<_>>().join(" | "),
+    })
 }
 
 /// What Tollgate understands, or why the text is refused as not understood.

@@ -7,6 +7,7 @@
 
 mod class;
 pub mod compare;
+mod course;
 mod effects;
 pub mod mutate;
 mod names;

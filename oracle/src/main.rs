@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use tollgate_oracle::compare;
-use tollgate_oracle::opinion::opinions;
+use tollgate_oracle::opinion::{Reading, opinions};
 use tollgate_oracle::run::{Tally, run};
 use tollgate_oracle::texts::{Generated, Source, corpora, corpora_folder, generated, own};
 
@@ -40,7 +40,12 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     let arguments = Arguments::parse();
     if let Some(text) = &arguments.text {
-        println!("{:#?}\n{:#?}\n{:#?}", compare::compare(text), compare::tollgate(text), opinions(text));
+        println!(
+            "{:#?}\n{:#?}\n{:#?}",
+            compare::compare(text),
+            compare::tollgate(text),
+            opinions(text, Reading::Standard)
+        );
         return ExitCode::SUCCESS;
     }
     let sources = sources(&arguments);
@@ -76,7 +81,7 @@ fn sources(arguments: &Arguments) -> Vec<Source> {
 /// Tells how many of a source's texts PostgreSQL parses, and how many of those Tollgate understands.
 fn coverage(source: &Source, out: &Path) -> std::io::Result<()> {
     let (mut parsed, mut understood, mut missing) = (0, 0, String::new());
-    for text in source.texts.iter().filter(|text| opinions(text).is_ok()) {
+    for text in source.texts.iter().filter(|text| opinions(text, Reading::Standard).is_ok()) {
         parsed += 1;
         match compare::tollgate(text) {
             Ok(_) => understood += 1,

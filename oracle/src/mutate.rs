@@ -27,6 +27,11 @@ const COMMENTS: [&str; 16] = [
     "/*+ hint */",
 ];
 const GAPS: [&str; 7] = [" ", "\t", "\n", "\r", "\u{c}", "  \r\n ", "\u{b}"];
+/// What opens, closes and ends things where it may not be expected.
+const MARKS: [&str; 26] = [
+    "'", "''", "\"", "\\", "\\'", "$$", "$a$", "$1", "/*", "*/", "--", ";", "\r", "\n", "E'", "e'\\''",
+    "U&'", "N'", "\u{a0}", "\u{feff}", "\u{2028}", ":", "::", "#", "`", "?",
+];
 const WORDS: [&str; 24] = [
     "INTO x",
     "FOR UPDATE",
@@ -71,7 +76,7 @@ fn any<'a>(sources: &'a [Source], random: &mut Random) -> &'a str {
 }
 
 fn change(text: &str, sources: &[Source], random: &mut Random) -> String {
-    match random.below(30) {
+    match random.below(31) {
         0 | 1 => each(text, random, 2, recase),
         2 | 3 => each(text, random, 6, requote),
         4..=6 => each_gap(text, random, 6, &COMMENTS),
@@ -84,7 +89,8 @@ fn change(text: &str, sources: &[Source], random: &mut Random) -> String {
         23 | 24 => rename(text, random),
         25 => edit(text, random),
         26 | 27 => insert(text, random),
-        28 => splice(text, sources, random),
+        28 => strew(text, random),
+        29 => splice(text, sources, random),
         _ => transplant(text, sources, random),
     }
 }
@@ -288,6 +294,18 @@ fn edit(text: &str, random: &mut Random) -> String {
         _ => pieces.swap(one, other),
     }
     together(&pieces)
+}
+
+/// Puts marks anywhere, inside words and literals too.
+fn strew(text: &str, random: &mut Random) -> String {
+    let mut strewn = text.to_owned();
+    for _ in 0..=random.below(3) {
+        let mark = random.pick(&MARKS).copied().unwrap_or_default();
+        let places: Vec<usize> = strewn.char_indices().map(|(at, _)| at).collect();
+        let at = random.pick(&places).copied().unwrap_or_default();
+        strewn.insert_str(at, mark);
+    }
+    strewn
 }
 
 /// The start of one text and the end of another.

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pg_query::protobuf::{DiscardMode, TransactionStmtKind, VariableSetKind};
+use pg_query::ParserOptions;
+use pg_query::protobuf::VariableSetKind;
 use serde_json::Value;
 use tollgate::sql::Class;
 
-use crate::names::{LOGIN, Place, SCHEMA, Session, is_made_temporary, made, range};
-use crate::tree::{body, constant, flag, items, message, node, number, parts, parts_in, string, text, visit};
+use crate::course::Course;
+use crate::names::{Place, Session, made, range};
+use crate::tree::{body, constant, flag, items, message, number, parts_in, string, text, visit};
 use crate::{class, effects};
 
 /// What one statement does.
@@ -24,10 +26,23 @@ pub struct Opinion {
     pub settings: BTreeSet<String>,
 }
 
+/// How a server reads a backslash in an ordinary string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// As itself: PostgreSQL.
+    Standard,
+    /// As an escape: Redshift, PostgreSQL with `standard_conforming_strings` off.
+    Escapes,
+}
+
 /// The opinion on each statement of a text, or why PostgreSQL does not parse it.
-pub fn opinions(sql: &str) -> Result<Vec<Opinion>, String> {
+pub fn opinions(sql: &str, reading: Reading) -> Result<Vec<Opinion>, String> {
+    let options = match reading {
+        Reading::Standard => ParserOptions::DEFAULT,
+        Reading::Escapes => ParserOptions::DISABLE_STANDARD_CONFORMING_STRINGS,
+    };
     // The binding's own summary of the tree gives up on a few shapes by a panic.
-    let parsed = catch_unwind(AssertUnwindSafe(|| pg_query::parse(sql, 0)))
+    let parsed = catch_unwind(AssertUnwindSafe(|| pg_query::parse(sql, options)))
         .map_err(|_| "the binding gave up".to_owned())?
         .map_err(|error| error.to_string())?;
     let tree = serde_json::to_value(&parsed.protobuf).map_err(|error| error.to_string())?;
@@ -39,196 +54,23 @@ pub fn opinions(sql: &str) -> Result<Vec<Opinion>, String> {
         .collect())
 }
 
-/// One text's session from statement to statement.
-struct Course {
-    session: Session,
-    /// Where a rollback goes back to.
-    committed: Session,
-    savepoints: Vec<(String, Session)>,
-    prepared: BTreeMap<String, Value>,
-}
-
-impl Course {
-    fn start() -> Self {
-        let session = Session::start();
-        Self { committed: session.clone(), session, savepoints: Vec::new(), prepared: BTreeMap::new() }
-    }
-
-    fn next(&mut self, statement: &Value) -> Opinion {
-        let mut walk = Walk::new(&self.prepared);
-        walk.see(statement, &self.session);
-        let unsettles = walk.sets_path;
-        let opinion = walk.opinion;
-        if let Some((kind, body)) = node(statement) {
-            self.apply(kind, body);
-        }
-        if unsettles {
-            self.session.path = None;
-        }
-        opinion
-    }
-
-    fn apply(&mut self, kind: &str, statement: &Value) {
-        match kind {
-            "CreateStmt" => self.make(message(statement, "relation"), number(statement, "oncommit")),
-            "CreateTableAsStmt" => self.make_into(message(statement, "into")),
-            "SelectStmt" => self.make_into(into(statement)),
-            "ExplainStmt" if explain_runs(statement) => {
-                if let Some((kind, body)) = message(statement, "query").and_then(node) {
-                    self.apply(kind, body);
-                }
-            }
-            "CreateSeqStmt" => self.make(message(statement, "sequence"), 0),
-            "ViewStmt" if effects::is_view_temporary(statement, &self.session) => {
-                let name = message(statement, "view").map(|view| text(view, "relname").to_owned());
-                self.session.temporary.extend(name.map(|name| (name, false)));
-            }
-            "DropStmt" => self.drop(statement),
-            "RenameStmt" => self.rename(statement),
-            "DiscardStmt" => self.discard(number(statement, "target")),
-            "VariableSetStmt" => self.set(statement),
-            "TransactionStmt" => self.transaction(statement),
-            "PrepareStmt" => {
-                let query = message(statement, "query").cloned().unwrap_or_default();
-                self.prepared.insert(text(statement, "name").to_owned(), query);
-            }
-            "DeallocateStmt" if text(statement, "name").is_empty() => self.prepared.clear(),
-            "DeallocateStmt" => {
-                self.prepared.remove(text(statement, "name"));
-            }
-            _ => {}
-        }
-    }
-
-    fn make_into(&mut self, clause: Option<&Value>) {
-        if let Some(clause) = clause {
-            self.make(message(clause, "rel"), number(clause, "on_commit"));
-        }
-    }
-
-    fn make(&mut self, relation: Option<&Value>, on_commit: i32) {
-        const DROP: i32 = pg_query::protobuf::OnCommitAction::OncommitDrop as i32;
-        if let Some(relation) = relation.filter(|relation| is_made_temporary(relation)) {
-            self.session.temporary.insert(text(relation, "relname").to_owned(), on_commit == DROP);
-        }
-    }
-
-    fn drop(&mut self, statement: &Value) {
-        for name in items(statement, "objects").iter().map(parts) {
-            if self.session.is_temporary(&name)
-                && let Some(last) = name.last()
-            {
-                self.session.temporary.remove(last);
-            }
-        }
-    }
-
-    fn rename(&mut self, statement: &Value) {
-        let Some(name) = message(statement, "relation").map(range) else { return };
-        let whole = text(statement, "subname").is_empty();
-        if whole
-            && self.session.is_temporary(&name)
-            && let Some(held) = name.last().and_then(|last| self.session.temporary.remove(last))
-        {
-            self.session.temporary.insert(text(statement, "newname").to_owned(), held);
-        }
-    }
-
-    fn discard(&mut self, target: i32) {
-        if target == DiscardMode::DiscardAll as i32 {
-            self.prepared.clear();
-            self.session = Session::start();
-        } else if target == DiscardMode::DiscardTemp as i32 {
-            self.session.temporary.clear();
-        }
-    }
-
-    fn set(&mut self, statement: &Value) {
-        let kind = number(statement, "kind");
-        let all = kind == VariableSetKind::VarResetAll as i32;
-        if !all && !text(statement, "name").eq_ignore_ascii_case("search_path") {
-            return;
-        }
-        let path = if kind == VariableSetKind::VarSetValue as i32 {
-            let given: Option<Vec<_>> = items(statement, "args").iter().map(constant).collect();
-            given.map(|given| path_of(&given))
-        } else if kind == VariableSetKind::VarSetCurrent as i32 {
-            return;
-        } else {
-            Some(vec![SCHEMA.to_owned()])
-        };
-        if flag(statement, "is_local") {
-            self.session.local_path = Some(path);
-        } else {
-            self.session.local_path = None;
-            self.session.path = path;
-        }
-    }
-
-    fn transaction(&mut self, statement: &Value) {
-        use TransactionStmtKind as Kind;
-        let name = text(statement, "savepoint_name");
-        match Kind::try_from(number(statement, "kind")).unwrap_or(Kind::Undefined) {
-            Kind::TransStmtCommit | Kind::TransStmtPrepare => {
-                self.session.temporary.retain(|_, dropped| !*dropped);
-                self.end();
-            }
-            Kind::TransStmtRollback => {
-                self.session = self.committed.clone();
-                self.end();
-            }
-            Kind::TransStmtSavepoint => self.savepoints.push((name.to_owned(), self.session.clone())),
-            Kind::TransStmtRelease => {
-                if let Some(at) = self.savepoints.iter().rposition(|(kept, _)| kept == name) {
-                    self.savepoints.truncate(at);
-                }
-            }
-            Kind::TransStmtRollbackTo => {
-                if let Some(at) = self.savepoints.iter().rposition(|(kept, _)| kept == name) {
-                    self.savepoints.truncate(at + 1);
-                    if let Some((_, session)) = self.savepoints.last() {
-                        self.session = session.clone();
-                    }
-                }
-            }
-            Kind::Undefined
-            | Kind::TransStmtBegin
-            | Kind::TransStmtStart
-            | Kind::TransStmtCommitPrepared
-            | Kind::TransStmtRollbackPrepared => {}
-        }
-    }
-
-    fn end(&mut self) {
-        self.session.local_path = None;
-        self.savepoints.clear();
-        self.committed = self.session.clone();
-    }
-}
-
-/// The schemas that a `search_path` of these values names.
-fn path_of(values: &[&str]) -> Vec<String> {
-    let user = |name: &&str| if *name == "$user" { LOGIN.to_owned() } else { (*name).to_owned() };
-    values.iter().map(user).filter(|name| !name.is_empty()).collect()
-}
-
 /// A query's INTO, in whichever branch of a UNION.
-fn into(select: &Value) -> Option<&Value> {
+pub(crate) fn into(select: &Value) -> Option<&Value> {
     message(select, "into_clause")
         .or_else(|| message(select, "larg").and_then(into))
         .or_else(|| message(select, "rarg").and_then(into))
 }
 
 /// Gathers what one statement does, wherever in its tree.
-struct Walk<'a> {
+pub(crate) struct Walk<'a> {
     prepared: &'a BTreeMap<String, Value>,
-    opinion: Opinion,
+    pub(crate) opinion: Opinion,
     /// The path is set by a function.
-    sets_path: bool,
+    pub(crate) sets_path: bool,
 }
 
 impl<'a> Walk<'a> {
-    fn new(prepared: &'a BTreeMap<String, Value>) -> Self {
+    pub(crate) fn new(prepared: &'a BTreeMap<String, Value>) -> Self {
         let opinion = Opinion {
             class: Class::Read,
             touches: BTreeSet::new(),
@@ -239,7 +81,7 @@ impl<'a> Walk<'a> {
         Self { prepared, opinion, sets_path: false }
     }
 
-    fn see(&mut self, tree: &Value, session: &Session) {
+    pub(crate) fn see(&mut self, tree: &Value, session: &Session) {
         let mut common = BTreeSet::new();
         visit(tree, &mut |kind, body| {
             if kind == "CommonTableExpr" {
@@ -361,7 +203,7 @@ fn is_catalog(name: &[String]) -> bool {
 }
 
 /// Whether EXPLAIN runs what it explains.
-fn explain_runs(statement: &Value) -> bool {
+pub(crate) fn explain_runs(statement: &Value) -> bool {
     let mut runs = false;
     for option in items(statement, "options").iter().filter_map(|option| body(option, "DefElem")) {
         if text(option, "defname") == "analyze" {

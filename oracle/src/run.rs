@@ -7,7 +7,7 @@ use std::thread;
 
 use crate::compare::{Disagreement, Outcome, compare};
 use crate::mutate::mutated;
-use crate::opinion::opinions;
+use crate::opinion::{Reading, opinions};
 use crate::shrink::shrunk;
 use crate::texts::Source;
 
@@ -43,7 +43,7 @@ impl Tally {
             Outcome::Agreed => self.agreed += 1,
             Outcome::Refused(reason) => {
                 self.refused += 1;
-                if opinions(&text).is_ok() {
+                if opinions(&text, Reading::Standard).is_ok() {
                     self.refused_parsed += 1;
                     if self.only_oracle.len() < SAMPLE_MAX {
                         self.only_oracle.push((text, reason));
