@@ -115,6 +115,14 @@ impl Catalog {
         self.relations.contains_key(&folded(schema, name))
     }
 
+    /// Whether a schema holds neither sequences nor functions, so that no default of its tables acts.
+    pub fn is_inert(&self, schema: &str) -> bool {
+        let own = |name: &str| name.eq_ignore_ascii_case(schema);
+        let mut relations = self.snapshot.relations.iter();
+        !relations.any(|entry| entry.kind == RelationKind::Sequence && own(&entry.schema))
+            && !self.snapshot.functions.iter().any(|entry| own(&entry.schema))
+    }
+
     /// The functions of this name, in one schema or in any.
     pub fn functions<'a>(
         &'a self,

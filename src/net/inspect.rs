@@ -5,7 +5,7 @@
 
 use crate::refusal::{Code, Refusal};
 use crate::session::Gate;
-use crate::sql::{Facts, Relation};
+use crate::sql::{Facts, Relation, TransactionStep};
 
 /// The question for all that the gate's statements write; `None` where they write nothing permanent.
 /// Its answer has a row for each relation that is no table. Names are compared as rules compare them.
@@ -60,6 +60,18 @@ pub(super) fn hidden(gate: &Gate) -> Option<(usize, Refusal)> {
 
 /// Whether a statement may leave another thing than a table under this name.
 fn remakes(facts: &Facts, relation: &Relation) -> bool {
+    // What a rollback brings back is not there to be asked about.
+    let rewinds = matches!(
+        facts.transaction,
+        Some(
+            TransactionStep::Commit { .. }
+                | TransactionStep::Rollback { .. }
+                | TransactionStep::RollbackTo(_)
+        )
+    );
+    if rewinds {
+        return true;
+    }
     let makes_table = facts.command.starts_with("CREATE TABLE") || facts.command == "SELECT INTO";
     facts.alters.contains(relation) || (facts.creates.contains(relation) && !makes_table)
 }

@@ -45,9 +45,8 @@ const FREE: [&str; 36] = [
 ];
 
 /// Settings on which the meaning of names and texts hangs: no rule frees them.
-pub(super) const PINNED: [&str; 8] = [
+pub(super) const PINNED: [&str; 7] = [
     "client_encoding",
-    "database",
     "enable_case_sensitive_identifier",
     "names",
     "role",
@@ -94,6 +93,7 @@ fn refused(
 ) -> Option<String> {
     match (setting, change.values.first().map(String::as_str)) {
         // Back to what Tollgate pinned.
+        ("database", None) => None,
         ("client_encoding" | "names" | "standard_conforming_strings" | "statement_timeout", None) => None,
         ("client_encoding" | "names", Some(value)) => {
             let plain: String = value.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -110,6 +110,9 @@ fn refused(
             let tells = principal.kind == PrincipalKind::Service
                 && account.is_some_and(|account| account.end_user == Some(EndUserSource::InitialSql));
             (!tells).then(|| "the end user is told by accounts with `end_user: initial_sql` alone".to_owned())
+        }
+        ("database", Some(database)) => {
+            Some(format!("names would mean those of database {database}, which no rule here governs"))
         }
         _ if FREE.contains(&setting) => None,
         _ => Some(format!("the setting {setting} is not one that may be changed")),

@@ -9,7 +9,7 @@ use super::prepared::{Portal, Prepared};
 use super::step::{Gate, GateKind, Judged, Protest, Refused, Step};
 use crate::audit::record::Protocol;
 use crate::policy::{Basis, Decision, Permit};
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 use crate::sql::{Statement, understand};
 
 impl Session {
@@ -154,9 +154,22 @@ impl Session {
     }
 
     pub(super) fn judge_execute(&mut self, name: &str, basis: &Basis<'_>) -> Step {
-        let (statement, estimate) = match self.portals.find(name) {
-            // The server resolved its names at Bind, so its facts are those of Bind.
-            Some(portal) => (portal.prepared.statement.clone(), portal.estimate),
+        let portal = self.portals.find(name).map(|portal| (portal.prepared.clone(), portal.estimate));
+        let (statement, estimate) = match portal {
+            // The server resolves a query's names at Bind and others' at Execute: they must mean the same.
+            Some((bound, estimate)) => {
+                let planned = bound.statement.as_ref().is_none_or(|statement| statement.facts.is_planned());
+                if !planned {
+                    match self.current(bound.clone()) {
+                        Ok(fresh) if fresh.statement != bound.statement => {
+                            return self.changed_since_bind(&bound);
+                        }
+                        Ok(_) => {}
+                        Err(step) => return step,
+                    }
+                }
+                (bound.statement, estimate)
+            }
             // A cursor of the SQL command DECLARE is a portal to the server.
             None => match self.scope.cursor(name) {
                 Some(facts) => {
@@ -180,6 +193,20 @@ impl Session {
             }
             Err(step) => step,
         }
+    }
+
+    fn changed_since_bind(&self, bound: &Prepared) -> Step {
+        let asked = self.asked(Protocol::Extended, &bound.text);
+        let reason = "what its names mean has changed since it was bound";
+        let refusal = Refusal::by(Code::NotUnderstood, format_args!("{reason}, so it is not run"))
+            .with_hint("Bind and execute it again");
+        let protest = bound.statement.as_ref().map(|statement| Protest {
+            text: Arc::clone(&statement.text),
+            facts: Arc::clone(&statement.facts),
+            rule: None,
+            reason: reason.to_owned(),
+        });
+        Step::refuse(Refused { refusal, asked, protests: protest.into_iter().collect(), in_query: false })
     }
 
     /// The types a statement was parsed with, for its EXPLAIN.

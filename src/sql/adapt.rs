@@ -120,7 +120,9 @@ impl Adapter<'_> {
         match word {
             "only" => return self.only(at),
             // It only changes how an aggregate is computed.
-            "approximate" if self.keyword(at + 1).is_some() => self.leave(at, at + 1),
+            "approximate" if matches!(self.keyword(at + 1), Some("count" | "percentile_disc")) => {
+                self.leave(at, at + 1)
+            }
             "variadic" if self.is_behind_mark(at, &['(', ',']) && !self.is_mark(at + 1, ')') => {
                 self.leave(at, at + 1);
             }
@@ -136,7 +138,7 @@ impl Adapter<'_> {
             "values" if self.is_mark(at + 1, '(') => self.rows(at + 1),
             "case" if self.before(at) != Some("as") && !self.is_behind_mark(at, &['.']) => self.case(at),
             "overriding" if self.overrides(at) => self.leave(at, at + 3),
-            "conflict" => self.conflict(at + 1),
+            "conflict" if self.before(at) == Some("on") => self.conflict(at + 1),
             // Whichever row the cursor stands on, it is a row of the same table.
             "current" if self.before(at) == Some("where") && self.keyword(at + 1) == Some("of") => {
                 if let Some(end) = self.behind_name(at + 2) {
@@ -144,7 +146,7 @@ impl Adapter<'_> {
                     self.put(at, Edit::Words(&["true"]));
                 }
             }
-            "of" if matches!(self.before(at), Some("update" | "share")) => {
+            "of" if self.locks(at) => {
                 if let Some(end) = self.behind_names(at + 1) {
                     self.leave(at, end);
                 }
@@ -155,13 +157,23 @@ impl Adapter<'_> {
             "set" => self.assignments(at + 1),
             "as" => self.inner_alias(at),
             "substring" if self.is_mark(at + 1, '(') => self.substring(at + 1),
-            "search" | "cycle" if self.is_behind_mark(at, &[')']) || self.before(at).is_some() => {
+            "search" | "cycle" if self.is_behind_mark(at, &[')']) || self.is_behind_left(at) => {
                 self.recursion(at, word);
             }
             "exclude" => self.frame(at),
             _ => {}
         }
         Ok(())
+    }
+
+    /// Behind FOR UPDATE, FOR NO KEY UPDATE, FOR SHARE or FOR KEY SHARE.
+    fn locks(&self, at: usize) -> bool {
+        let before = at.checked_sub(2).and_then(|at| self.keyword(at));
+        matches!(self.before(at), Some("update" | "share")) && matches!(before, Some("for" | "key"))
+    }
+
+    fn is_behind_left(&self, at: usize) -> bool {
+        at.checked_sub(1).and_then(|at| self.edits.get(at)) == Some(&Edit::Leave)
     }
 
     fn overrides(&self, at: usize) -> bool {

@@ -7,9 +7,10 @@ use super::lex::{Kind, Token, fold};
 use super::names::doubt;
 use super::{Facts, NotUnderstood};
 
-/// The tree must hold as many changes as the text has words that begin one.
-pub(super) fn check_changes(tokens: &[Token], changes: usize, creates: bool) -> Result<(), NotUnderstood> {
+/// The tree must hold as many changes as the text has words that begin one, and as many INTO.
+pub(super) fn check_changes(tokens: &[Token], changes: usize, intos: usize) -> Result<(), NotUnderstood> {
     let mut begun = 0;
+    let mut into = 0;
     for (at, token) in tokens.iter().enumerate() {
         let before = at.checked_sub(1).and_then(|at| tokens.get(at));
         let refuse = |reason: &str| Err(NotUnderstood { reason: reason.to_owned(), offset: token.start });
@@ -20,10 +21,11 @@ pub(super) fn check_changes(tokens: &[Token], changes: usize, creates: bool) -> 
                     tokens.get(at + 1).is_none_or(|next| matches!(next.kind, Kind::Mark(_) | Kind::Op(_)));
                 begun += usize::from(opens && !named);
             }
-            Some("into") if changes == 0 && !creates => {
+            Some("into") => {
                 let named =
                     before.is_some_and(|before| before.is_mark('.') || before.keyword() == Some("as"));
-                if !named {
+                into += usize::from(!named);
+                if into > intos {
                     return refuse("INTO that was not understood");
                 }
             }
@@ -166,20 +168,62 @@ pub(super) fn add_calls(tokens: &[Token], listed: &BTreeSet<String>, facts: &mut
 /// have read a call as something else.
 pub(super) fn add_missed_calls(tokens: &[Token], listed: &BTreeSet<String>, facts: &mut Facts) {
     doubt_operators(tokens, facts);
-    for pair in tokens.windows(2) {
+    for (at, pair) in tokens.windows(2).enumerate() {
         let [Token { kind: Kind::Word { value, quoted }, .. }, next] = pair else { continue };
-        let value = &fold(value);
-        let skipped = (!quoted && BEFORE_BRACKETS.contains(&value.as_str())) || listed.contains(value);
-        if !next.is_mark('(') || skipped || risk(value) == FunctionRisk::Harmless {
+        if !next.is_mark('(') {
+            add_notation(tokens, at, facts);
+            continue;
+        }
+        let name = qualified(tokens, at);
+        let bare = fold(value);
+        let skipped = (!quoted && BEFORE_BRACKETS.contains(&bare.as_str())) || listed.contains(&bare);
+        if (skipped && name == bare) || risk(&name) == FunctionRisk::Harmless {
             continue;
         }
         if value.contains('.') {
             doubt(facts, "a function's name with a dot inside");
         }
-        let known = facts.functions.iter().any(|name| name.rsplit('.').next() == Some(value));
-        if !known {
-            facts.functions.insert(value.clone());
+        let table = listed.contains(&bare) && name != bare;
+        let known = facts.functions.iter().any(|own| *own == name || own.rsplit('.').next() == Some(&name));
+        if !known && !table {
+            facts.functions.insert(name);
         }
+    }
+    if let Some(last) = tokens.len().checked_sub(1) {
+        add_notation(tokens, last, facts);
+    }
+}
+
+/// The name that ends at `at`, with what stands before its dots.
+fn qualified(tokens: &[Token], at: usize) -> String {
+    let word = |at: usize| match tokens.get(at).map(|token| &token.kind) {
+        Some(Kind::Word { value, .. }) => Some(fold(value)),
+        _ => None,
+    };
+    let mut parts = vec![word(at).unwrap_or_default()];
+    let mut start = at;
+    while let Some(before) = start.checked_sub(2)
+        && tokens.get(start - 1).is_some_and(|dot| dot.is_mark('.'))
+        && let Some(part) = word(before)
+    {
+        parts.insert(0, part);
+        start = before;
+    }
+    parts.join(".")
+}
+
+/// `(x).f` is `f(x)` where no field of that name is: a call if the name is known to act.
+fn add_notation(tokens: &[Token], at: usize, facts: &mut Facts) {
+    let mark = |back: usize, marks: [char; 2]| {
+        let token = at.checked_sub(back).and_then(|at| tokens.get(at));
+        token.is_some_and(|token| marks.iter().any(|mark| token.is_mark(*mark)))
+    };
+    if let Some(Kind::Word { value, .. }) = tokens.get(at).map(|token| &token.kind)
+        && mark(1, ['.', '.'])
+        && mark(2, [')', ']'])
+        && matches!(risk(&fold(value)), FunctionRisk::Effect(_))
+    {
+        facts.functions.insert(fold(value));
     }
 }
 

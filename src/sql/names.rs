@@ -18,8 +18,9 @@ fn is_system(name: &str) -> bool {
     ["pg_", "stl_", "stv_", "svl_", "svv_", "svcs_", "sys_"].iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// `pg_temp_3` may be another session's.
 fn is_temp_schema(schema: &str) -> bool {
-    schema == "pg_temp" || schema.starts_with("pg_temp_")
+    schema == "pg_temp"
 }
 
 fn qualified(schema: &str, name: &str) -> Relation {
@@ -65,6 +66,27 @@ pub(super) fn add_bases(facts: &mut Facts, scope: &Scope) {
     let bases = facts.reads.iter().filter(own).flat_map(|read| catalog.bases(&read.schema, &read.name));
     let bases: Vec<Relation> = bases.map(|(schema, name)| Relation::new(schema, name)).collect();
     facts.reads.extend(bases);
+    // A lock of a view locks what it reads.
+    let locked = facts.locks.iter().filter(own).flat_map(|lock| catalog.bases(&lock.schema, &lock.name));
+    let locked: Vec<Relation> = locked.map(|(schema, name)| Relation::new(schema, name)).collect();
+    facts.locks.extend(locked);
+}
+
+/// Adds the users' own functions that bare names may mean on the path: those of the server's name with
+/// other arguments, and columns that are none.
+pub(super) fn add_overloads(facts: &mut Facts, scope: &Scope) {
+    let Some(catalog) = scope.catalog() else { return };
+    let columns = std::mem::take(&mut facts.columns);
+    let bare = facts.functions.iter().filter(|name| !name.contains('.')).chain(&columns);
+    let mut found = BTreeSet::new();
+    for name in bare {
+        for schema in scope.search_path() {
+            if catalog.functions(Some(schema), name).next().is_some() {
+                found.insert(format!("{schema}.{name}"));
+            }
+        }
+    }
+    facts.functions.extend(found);
 }
 
 /// As [`resolve`] for a name that is written: a system name may also stand on the path.
@@ -82,6 +104,18 @@ pub(super) fn resolve_target(parts: &[String], scope: &Scope) -> BTreeSet<Relati
 ///
 /// `#name` is temporary to Redshift; PostgreSQL knows it quoted alone, as a name like any other.
 pub(super) fn resolve_new(parts: &[String], scope: &Scope) -> BTreeSet<Relation> {
+    let mut made = in_own_database(parts, scope);
+    if let (Some(database), [_] | [_, _]) = (scope.used_database(), parts) {
+        let named = made.into_iter().map(|relation| match relation.is_temp() {
+            true => relation,
+            false => Relation { database: Some(database.to_owned()), ..relation },
+        });
+        made = named.collect();
+    }
+    made
+}
+
+fn in_own_database(parts: &[String], scope: &Scope) -> BTreeSet<Relation> {
     match parts {
         [name] => {
             let mut made: BTreeSet<Relation> =
@@ -141,6 +175,9 @@ pub(super) fn doubt_function(parts: &[String], facts: &mut Facts) {
 
 /// A name of the session's own objects that differs from another in case alone.
 pub(super) fn doubt_own(name: &str, scope: &Scope, facts: &mut Facts) {
+    if name.len() > NAME_BYTES_MAX {
+        doubt(facts, format!("identifier longer than the server keeps: `{name}`"));
+    }
     if scope.blurs(name) {
         doubt(facts, format!("`{name}` differs in case alone from another name of this session"));
     }

@@ -45,9 +45,15 @@ fn cut(text: &str) -> String {
 
 fn hand_over(tokens: &[Token]) -> Result<Vec<Parsed>, NotUnderstood> {
     let mut handed = Vec::with_capacity(tokens.len());
+    let mut before: Option<&Token> = None;
     for (token, edit) in tokens.iter().zip(adapt(tokens)?) {
+        let behind_dot = before.replace(token).is_some_and(|before| before.is_mark('.'));
         match edit {
-            Edit::Keep => handed.push(hand_one(token)?),
+            // Behind a dot every word is a name.
+            Edit::Keep => handed.push(match (&token.kind, behind_dot) {
+                (Kind::Word { value, .. }, true) => Parsed::make_word(value, Some('"')),
+                _ => hand_one(token)?,
+            }),
             Edit::Leave => {}
             Edit::Comma => handed.push(Parsed::Comma),
             Edit::Words(words) => handed.extend(words.iter().map(|word| match *word {

@@ -48,6 +48,8 @@ struct State {
     path: Vec<String>,
     /// SET LOCAL: in force until the transaction ends.
     local_path: Option<Vec<String>>,
+    /// By USE.
+    database: Option<String>,
     temp: TempRelations,
     /// By names as spelled.
     cursors: BTreeMap<String, Cursor>,
@@ -85,6 +87,7 @@ impl Scope {
         let state = State {
             path: pinned.clone(),
             local_path: None,
+            database: None,
             temp: TempRelations::default(),
             cursors: BTreeMap::new(),
         };
@@ -125,6 +128,11 @@ impl Scope {
 
     pub fn database(&self) -> &str {
         &self.database
+    }
+
+    /// The database that names without one mean, where it is not the session's own.
+    pub fn used_database(&self) -> Option<&str> {
+        self.state.database.as_deref()
     }
 
     /// Whether an explicit transaction block is open, failed or not.
@@ -204,6 +212,8 @@ impl Scope {
         if facts.command == "DISCARD ALL" {
             self.prepared.clear();
             self.state.cursors.clear();
+            // It runs outside of blocks alone, and no error behind it undoes it.
+            self.commit(false);
         }
         self.apply_transaction(facts)
     }
@@ -255,6 +265,9 @@ impl Scope {
     }
 
     fn apply_setting(&mut self, change: &SessionChange) {
+        if change.setting == "database" {
+            self.state.database = change.values.first().cloned();
+        }
         if change.setting != "search_path" && change.setting != "*" {
             return;
         }

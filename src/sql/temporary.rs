@@ -79,7 +79,8 @@ impl TempRelations {
             }
         }
         // One candidate among others: which of them was made is not known.
-        let certain = facts.creates.iter().all(Relation::is_temp);
+        // A sequence may go with the column that owns it.
+        let certain = facts.creates.iter().all(Relation::is_temp) && !facts.command.ends_with("SEQUENCE");
         let view = facts.command.contains("VIEW");
         for relation in facts.creates.iter().filter(|relation| relation.is_temp()) {
             if self.0.len() >= max && !self.0.contains_key(&relation.name) {

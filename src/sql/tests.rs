@@ -3,7 +3,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::catalog::{Catalog, RelationEntry, RelationKind, Snapshot};
+use crate::catalog::{Catalog, FunctionEntry, RelationEntry, RelationKind, Snapshot, Volatility};
 
 fn bounds() -> TextBounds {
     TextBounds { bytes_max: 4 << 20, depth_max: 100, ..TextBounds::default() }
@@ -775,7 +775,9 @@ fn only_relations_are_looked_for_among_the_temporary_ones() {
     }
     let commented = last("create temp table f (a int); comment on text search dictionary f is 'x'");
     assert_eq!(shown(&commented.alters), "public.f");
-    assert_eq!(shown(&last("create temp sequence f; drop sequence f").alters), "temp.f");
+    // It may be gone with the column that owned it.
+    assert_eq!(shown(&last("create temp sequence f; drop sequence f").alters), "public.f temp.f");
+    assert_eq!(shown(&last("create temp sequence f; drop sequence pg_temp.f").alters), "temp.f");
     assert_eq!(shown(&last("select 1 from \"PG_CLASS\"").reads), "pg_catalog.pg_class public.pg_class");
 }
 
@@ -792,4 +794,85 @@ fn functions_in_definitions_are_named() {
         assert_eq!(last(text).functions, [function.to_owned()].into(), "{text}");
     }
     assert_eq!(shown(&last("prepare p as select * into orders.x").alters), "orders.x");
+}
+
+#[test]
+fn names_mean_the_database_in_use() {
+    check("use other; delete from orders.t", Class::Write, "DELETE", ["", "other.orders.t", "", ""]);
+    check("use other; select * from t, dev.a.b", Class::Read, "SELECT", ["a.b other.public.t", "", "", ""]);
+    check("use other; reset use; delete from t", Class::Write, "DELETE", ["", "public.t", "", ""]);
+    check("use other; use dev; delete from t", Class::Write, "DELETE", ["", "public.t", "", ""]);
+    check(
+        "use other; create temp table t (a int); delete from t",
+        Class::Write,
+        "DELETE",
+        ["", "temp.t", "", ""],
+    );
+    check("use other; drop schema orders", Class::Ddl, "DROP SCHEMA", ["", "", "", "other.orders.*"]);
+    doubted("begin; use other");
+    refused("use other; reset all");
+}
+
+#[test]
+fn calls_that_look_like_columns_or_built_ins_are_named() {
+    for (text, function) in [
+        ("select ('orders.numbers'::regclass).nextval", "nextval"),
+        ("select (x)[1].pg_sleep from t", "pg_sleep"),
+        ("create table t (a int, b text default orders.lower('x'))", "orders.lower"),
+        ("select orders.lower('x')", "orders.lower"),
+        ("create index i on t (orders.lower(a))", "orders.lower"),
+    ] {
+        assert!(last(text).functions.contains(function), "{text}: {:?}", last(text).functions);
+    }
+    assert_eq!(
+        last("select (f()).n, (t.a).orderdate, t.lo_orderdate from t").functions,
+        ["f".to_owned()].into()
+    );
+    let own = FunctionEntry {
+        schema: "orders".to_owned(),
+        name: "log".to_owned(),
+        owner: "dbt".to_owned(),
+        language: "sql".to_owned(),
+        volatility: Volatility::Volatile,
+        security_definer: false,
+    };
+    let functions = vec![own.clone(), FunctionEntry { name: "stamp".to_owned(), ..own }];
+    let catalog = Arc::new(Catalog::new(Snapshot { functions, ..Snapshot::default() }));
+    let mut scope = Scope::new("svc", "dev", &["orders".to_owned()], scope_bounds());
+    scope.go_by(Some(&catalog));
+    for (text, function) in [
+        ("select log('x'::text)", "orders.log"),
+        ("select d.stamp from daily d", "orders.stamp"),
+        ("select (d).stamp from daily d", "orders.stamp"),
+    ] {
+        let facts = understand(text, &scope, &bounds()).unwrap().pop().unwrap().facts;
+        assert!(facts.functions.contains(function), "{text}: {:?}", facts.functions);
+    }
+}
+
+#[test]
+fn what_only_looks_temporary_hides_no_table() {
+    let hits = |text: &str| {
+        let facts = last(&format!("{text}; set search_path to orders; delete from daily"));
+        assert!(shown(&facts.writes).contains("orders.daily"), "{text}");
+    };
+    hits("create domain pg_temp.daily as int");
+    hits("create collation pg_temp.daily from \"C\"");
+    hits("create temp table t (a int); create temp sequence daily owned by t.a; drop table t");
+    for doubtful in [
+        "alter table if exists pg_temp.nosuch rename to daily",
+        "create temp table p (a int); create temp table daily (a int); alter table daily inherit p",
+        "create temp table p (a int) partition by list (a); create temp table daily (a int); \
+         alter table p attach partition daily for values in (1)",
+        "create temp table daily (a int); alter table daily of sandbox_orders.kind",
+        "create table t (like orders.daily including all)",
+        "prepare a123456789012345678901234567890123456789012345678901234567890123 as select 1",
+    ] {
+        doubted(doubtful);
+    }
+    check("drop table pg_temp_3.t", Class::Ddl, "DROP TABLE", ["", "", "", "pg_temp_3.t"]);
+    check("update of as x set a = 1", Class::Write, "UPDATE", ["", "public.of", "", ""]);
+    check("delete from approximate x", Class::Write, "DELETE", ["", "public.approximate", "", ""]);
+    assert!(last("select schema.from(a) from t").functions.contains("schema.from"));
+    refused("insert into x select into orders from t");
 }

@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Delete, Expr, FromTable, Ident, Insert, Merge, ObjectName, ObjectNamePart, OnInsert, Query, Select,
-    SelectFlavor, SelectInto, SetExpr, Statement, TableAlias, TableFactor, TableObject, Update, Visit,
-    Visitor,
+    AccessExpr, Delete, Expr, FromTable, Ident, Insert, Merge, ObjectName, ObjectNamePart, OnInsert, Query,
+    Select, SelectFlavor, SelectInto, SetExpr, Statement, TableAlias, TableFactor, TableObject, Update,
+    Visit, Visitor,
 };
 
 use super::check::{add_missed_calls, check_changes};
@@ -29,6 +29,7 @@ pub(super) fn walk(statement: &Statement, tokens: &[Token], scope: &Scope) -> Re
         listed: BTreeSet::new(),
         targets: Vec::new(),
         changes: 0,
+        intos: 0,
         creates: false,
         locking: false,
         sets: false,
@@ -37,8 +38,8 @@ pub(super) fn walk(statement: &Statement, tokens: &[Token], scope: &Scope) -> Re
     if let ControlFlow::Break(reason) = statement.visit(&mut walk) {
         return Err(NotUnderstood { reason, offset });
     }
-    let Walk { mut facts, listed, changes, creates, locking, sets, effects, .. } = walk;
-    check_changes(tokens, changes, creates)?;
+    let Walk { mut facts, listed, changes, intos, creates, locking, sets, effects, .. } = walk;
+    check_changes(tokens, changes, intos)?;
     add_missed_calls(tokens, &listed, &mut facts);
     effects.settle(tokens, &mut facts);
     if locking {
@@ -90,6 +91,8 @@ struct Walk<'a> {
     /// Targets of UPDATE, DELETE and MERGE, which stand where reads do.
     targets: Vec<*const TableFactor>,
     changes: usize,
+    /// Words INTO that the tree accounts for.
+    intos: usize,
     creates: bool,
     locking: bool,
     sets: bool,
@@ -208,6 +211,7 @@ impl Walk<'_> {
             || !insert.multi_table_when_clauses.is_empty()
             || !insert.into
             || matches!(insert.on, Some(OnInsert::DuplicateKeyUpdate(_)));
+        self.intos += 1;
         match &insert.table {
             TableObject::TableName(name) if !odd => self.write(name),
             _ => refuse("an INSERT of another server's kind"),
@@ -230,6 +234,7 @@ impl Walk<'_> {
     }
 
     fn merge(&mut self, merge: &Merge) -> Flow {
+        self.intos += usize::from(merge.into);
         self.write_factor(&merge.table)
     }
 
@@ -246,6 +251,7 @@ impl Walk<'_> {
         let made = created(&parts, into.temporary, self.scope, &mut self.facts);
         self.facts.creates.extend(made);
         self.creates = true;
+        self.intos += 1;
         ControlFlow::Continue(())
     }
 }
@@ -417,6 +423,18 @@ impl Visitor for Walk<'_> {
                     self.effects.call(&parts.join("."), function);
                 }
                 flow
+            }
+            Expr::CompoundIdentifier(parts) if self.scope.catalog().is_some() => {
+                self.facts.columns.extend(parts.last().map(|part| fold(&part.value)));
+                ControlFlow::Continue(())
+            }
+            Expr::CompoundFieldAccess { access_chain, .. } if self.scope.catalog().is_some() => {
+                for access in access_chain {
+                    if let AccessExpr::Dot(Expr::Identifier(field)) = access {
+                        self.facts.columns.insert(fold(&field.value));
+                    }
+                }
+                ControlFlow::Continue(())
             }
             _ => ControlFlow::Continue(()),
         }

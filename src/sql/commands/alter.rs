@@ -8,6 +8,7 @@ use super::reader::Reader;
 use super::tables::definition;
 use crate::sql::lex::{Token, fold};
 use crate::sql::names::{doubt, doubt_target};
+use crate::sql::temporary::TempKind;
 use crate::sql::understand::Context;
 use crate::sql::walk::targets;
 use crate::sql::{Class, Egress, Facts, NotUnderstood, Relation, TransactionStep};
@@ -16,7 +17,7 @@ pub(super) fn alter(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let owned = changes_owner(reader.rest());
     let external = reader.eat(&["external"]);
     let mut facts = if reader.eat(&["schema"]) {
-        schema(reader)?
+        schema(reader, context)?
     } else {
         let kind = Kind::read(reader)?;
         object(kind, reader, context)?
@@ -32,14 +33,14 @@ pub(super) fn alter(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     Ok(facts)
 }
 
-fn schema(reader: &mut Reader<'_>) -> Read {
+fn schema(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let mut facts = Facts::plain(Class::Ddl, "ALTER SCHEMA");
     let name = reader.name()?;
-    let schema = whole_schema(&name, &mut facts);
+    let schema = whole_schema(&name, &mut facts, context);
     facts.alters.insert(schema);
     if reader.eat(&["rename", "to"]) {
         let name = reader.name()?;
-        let schema = whole_schema(&name, &mut facts);
+        let schema = whole_schema(&name, &mut facts, context);
         facts.alters.insert(schema);
     }
     Ok(facts)
@@ -69,7 +70,7 @@ fn object(kind: &Kind, reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
             if reader.eat(&["using"]) {
                 reader.word()?;
             }
-            moved(reader, &name, &mut facts)?;
+            moved(reader, &name, &mut facts, context)?;
         }
     }
     Ok(facts)
@@ -113,7 +114,7 @@ fn relation(
     if facts.alters.iter().any(through) {
         doubt(facts, "a change of a temporary view");
     }
-    if moved(reader, &name, facts)? {
+    if moved(reader, &name, facts, context)? {
         return Ok(());
     }
     let rest = reader.rest();
@@ -128,17 +129,29 @@ fn relation(
         facts.class = facts.class.max(Class::Egress);
     }
     definition(rest, facts, context);
+    if facts.alters.len() > 1 && facts.alters.iter().any(Relation::is_temp) {
+        doubt(facts, "a temporary relation that may vanish with its parent");
+    }
     Ok(())
 }
 
 /// RENAME TO and SET SCHEMA: what is altered has two names.
-fn moved(reader: &mut Reader<'_>, name: &[String], facts: &mut Facts) -> Result<bool, NotUnderstood> {
+fn moved(
+    reader: &mut Reader<'_>,
+    name: &[String],
+    facts: &mut Facts,
+    context: &Context<'_>,
+) -> Result<bool, NotUnderstood> {
     if reader.eat(&["rename", "to"]) {
         let new = reader.word()?;
         reader.end()?;
         for relation in facts.alters.clone() {
             let renamed = Relation { name: fold(&new), ..relation.clone() };
             if relation.is_temp() {
+                let known = name.last().and_then(|name| context.scope.temp(name));
+                if matches!(known, None | Some(TempKind::Maybe)) {
+                    doubt(facts, "a temporary relation that is not known gets a name");
+                }
                 facts.drops_temp.extend(name.last().cloned());
                 facts.temp_spellings.insert(fold(&new), new.clone());
                 facts.creates.insert(renamed.clone());

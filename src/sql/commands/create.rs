@@ -26,7 +26,7 @@ pub(super) fn create(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
         reader.skip();
     }
     let mut facts = if reader.eat(&["schema"]) {
-        schema(reader)?
+        schema(reader, context)?
     } else {
         let kind = Kind::read(reader)?;
         made(kind, reader, temporary, context)?
@@ -47,6 +47,7 @@ fn made(kind: &Kind, reader: &mut Reader<'_>, temporary: bool, context: &Context
         "index" => return tables::index(reader, context),
         "statistics" => return statistics(reader, context),
         "foreign table" => return foreign_table(reader, context),
+        "model" => return model(reader, context),
         _ => {}
     }
     let mut facts = whole("CREATE", kind);
@@ -58,6 +59,10 @@ fn made(kind: &Kind, reader: &mut Reader<'_>, temporary: bool, context: &Context
             reader.if_exists();
             let name = reader.operator()?;
             facts.creates = created(&name, temporary, context.scope, &mut facts);
+            if !kind.is_relation() {
+                // It shadows no table.
+                facts.creates.retain(|made| !made.is_temp());
+            }
             if kind.is("type") && !is_plain_type(reader.rest()) {
                 doubt(&mut facts, "a type made of functions");
             }
@@ -72,8 +77,28 @@ fn made(kind: &Kind, reader: &mut Reader<'_>, temporary: bool, context: &Context
                 facts.alters.extend(altered);
             }
         }
-        Home::Beyond | Home::Outside | Home::Principals => {}
+        Home::Beyond | Home::Outside | Home::Principals => {
+            // A database made of a datashare, an integration or a lake.
+            if kind.is("database") && reader.rest().iter().any(|token| token.keyword() == Some("from")) {
+                facts.class = Class::Egress;
+                facts.egress.push(Egress { place: "external".to_owned(), role: None });
+            }
+        }
     }
+    Ok(facts)
+}
+
+/// CREATE MODEL sends its rows to be learned from, and makes a function.
+fn model(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
+    let mut facts = Facts::plain(Class::Egress, "CREATE MODEL");
+    let name = reader.name()?;
+    facts.creates = created(&name, false, context.scope, &mut facts);
+    facts.egress.push(Egress { place: place_of(reader.rest()), role: None });
+    for function in behind(&["function"], reader.rest()) {
+        let made = created(&function, false, context.scope, &mut facts);
+        facts.creates.extend(made);
+    }
+    doubt(&mut facts, "the body of a model is not seen");
     Ok(facts)
 }
 
@@ -138,12 +163,12 @@ fn foreign_table(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     Ok(facts)
 }
 
-fn schema(reader: &mut Reader<'_>) -> Read {
+fn schema(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let mut facts = Facts::plain(Class::Ddl, "CREATE SCHEMA");
     reader.if_exists();
     reader.eat(&["authorization"]);
     let name = reader.name()?;
-    let made = whole_schema(&name, &mut facts);
+    let made = whole_schema(&name, &mut facts, context);
     facts.creates.insert(made);
     if reader.rest().iter().any(|token| matches!(token.keyword(), Some("create" | "grant"))) {
         doubt(&mut facts, "a schema with its elements");
@@ -151,15 +176,16 @@ fn schema(reader: &mut Reader<'_>) -> Read {
     Ok(facts)
 }
 
-pub(super) fn whole_schema(name: &[String], facts: &mut Facts) -> Relation {
+pub(super) fn whole_schema(name: &[String], facts: &mut Facts, context: &Context<'_>) -> Relation {
     doubt_target(&[name, &[String::new()]].concat(), facts);
     if name.last().is_some_and(|schema| fold(schema).starts_with("pg_")) {
         doubt(facts, "a change of a schema of the server's own");
     }
     let mut relation = Relation::new(name.last().map(|schema| fold(schema)).unwrap_or_default(), "*");
-    if name.len() > 1 {
-        relation.database = name.first().map(|database| fold(database));
-    }
+    relation.database = match name {
+        [database, _, ..] => Some(fold(database)),
+        _ => context.scope.used_database().map(str::to_owned),
+    };
     relation
 }
 

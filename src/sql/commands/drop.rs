@@ -30,7 +30,7 @@ pub(super) fn altered_table(name: &[String], facts: &mut Facts, context: &Contex
 pub(super) fn drop(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let external = reader.eat(&["external"]);
     if reader.eat(&["schema"]) {
-        return schemas(reader);
+        return schemas(reader, context);
     }
     let kind = Kind::read(reader)?;
     let mut facts = whole("DROP", kind);
@@ -103,12 +103,12 @@ fn on_relation(
     Ok(())
 }
 
-fn schemas(reader: &mut Reader<'_>) -> Read {
+fn schemas(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let mut facts = Facts::plain(Class::Ddl, "DROP SCHEMA");
     facts.cascades = cascades(reader.rest());
     reader.if_exists();
     for name in reader.names()? {
-        let schema = whole_schema(&name, &mut facts);
+        let schema = whole_schema(&name, &mut facts, context);
         facts.alters.insert(schema);
     }
     if reader.eat(&["drop", "external", "database"]) || reader.eat(&["drop", "external", "schema"]) {
@@ -132,7 +132,7 @@ pub(super) fn comment(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     }
     if reader.eat(&["schema"]) {
         let name = reader.name()?;
-        let schema = whole_schema(&name, &mut facts);
+        let schema = whole_schema(&name, &mut facts, context);
         facts.alters.insert(schema);
         return Ok(facts);
     }
@@ -156,6 +156,15 @@ pub(super) fn privileges(word: &str) -> Facts {
     Facts::plain(Class::Dcl, word.to_ascii_uppercase())
 }
 
+/// GRANT and REVOKE; a datashare's grants let others read it.
+pub(super) fn granted(word: &str, reader: &Reader<'_>) -> Facts {
+    let mut facts = privileges(word);
+    if reader.rest().iter().any(|token| token.keyword() == Some("datashare")) {
+        facts.egress.push(Egress { place: "datashare".to_owned(), role: None });
+    }
+    facts
+}
+
 /// SECURITY LABEL, REASSIGN OWNED, IMPORT FOREIGN SCHEMA and the like: refused whole, by their kind.
 pub(super) fn labelled(word: &str, reader: &mut Reader<'_>) -> Read {
     let rest: &[&str] = if word == "security" { &["label"] } else { &["owned", "by"] };
@@ -165,7 +174,7 @@ pub(super) fn labelled(word: &str, reader: &mut Reader<'_>) -> Read {
     Ok(privileges(word))
 }
 
-pub(super) fn import(reader: &mut Reader<'_>) -> Read {
+pub(super) fn import(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     if !reader.eat(&["foreign", "schema"]) {
         return Err(reader.refuse("a statement that is not understood"));
     }
@@ -175,18 +184,25 @@ pub(super) fn import(reader: &mut Reader<'_>) -> Read {
     let into = rest.iter().rposition(|token| token.keyword() == Some("into"));
     let Some(at) = into else { return Err(reader.refuse("IMPORT without INTO")) };
     let name = Reader::new(rest.get(at + 1..).unwrap_or_default()).name()?;
-    let schema = whole_schema(&name, &mut facts);
+    let schema = whole_schema(&name, &mut facts, context);
     facts.creates.insert(schema);
     doubt(&mut facts, "tables whose names are not told");
     Ok(facts)
 }
 
 /// ATTACH and DETACH of row-level and masking policies.
-pub(super) fn attach(word: &str, reader: &mut Reader<'_>) -> Read {
+pub(super) fn attach(word: &str, reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     if !reader.eat(&["rls", "policy"]) && !reader.eat(&["masking", "policy"]) {
         return Err(reader.refuse("a policy that is not understood"));
     }
-    Ok(privileges(word))
+    let mut facts = privileges(word);
+    reader.name()?;
+    if reader.eat(&["on"]) {
+        reader.eat(&["table"]);
+        let name = reader.name()?;
+        facts.alters = altered_table(&name, &mut facts, context);
+    }
+    Ok(facts)
 }
 
 pub(super) fn describe(reader: &mut Reader<'_>) -> Read {

@@ -79,7 +79,7 @@ pub(super) fn reindex(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
         }
         "schema" => {
             let name = reader.name()?;
-            let schema = whole_schema(&name, &mut facts);
+            let schema = whole_schema(&name, &mut facts, context);
             facts.alters.insert(schema);
         }
         "database" | "system" => {

@@ -47,9 +47,9 @@ pub(super) fn read(tokens: &[Token], context: &Context<'_>) -> Result<Option<Fac
         "call" => data::call(&mut reader, context),
         "do" => data::anonymous(),
         "set" => session::set(&mut reader),
-        "reset" => session::reset(&mut reader),
+        "reset" => session::reset(&mut reader, context),
         "show" => session::show(&mut reader),
-        "use" => session::use_database(&mut reader),
+        "use" => session::use_database(&mut reader, context),
         "discard" => session::discard(&mut reader),
         "begin" | "start" | "commit" | "end" | "rollback" | "abort" | "savepoint" | "release" => {
             session::transaction(word, &mut reader, context)
@@ -66,11 +66,11 @@ pub(super) fn read(tokens: &[Token], context: &Context<'_>) -> Result<Option<Fac
         "alter" => alter::alter(&mut reader, context),
         "drop" => drop::drop(&mut reader, context),
         "comment" => drop::comment(&mut reader, context),
-        "attach" | "detach" => drop::attach(word, &mut reader),
+        "attach" | "detach" => drop::attach(word, &mut reader, context),
         "desc" | "describe" => drop::describe(&mut reader),
-        "grant" | "revoke" => Ok(drop::privileges(word)),
+        "grant" | "revoke" => Ok(drop::granted(word, &reader)),
         "security" | "reassign" => drop::labelled(word, &mut reader),
-        "import" => drop::import(&mut reader),
+        "import" => drop::import(&mut reader, context),
         _ => Err(reader.refuse("a statement that is not understood")),
     };
     facts.map(Some)

@@ -118,7 +118,7 @@ pub(super) fn execute(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let mut facts = match context.scope.prepared(&name) {
         Some(text) => inner_text(text, context, offset)?,
         None => {
-            let mut facts = Facts::plain(Class::Read, "EXECUTE");
+            let mut facts = Facts::plain(Class::Call, "EXECUTE");
             doubt(&mut facts, format!("the prepared statement `{name}` is not known"));
             facts
         }

@@ -120,7 +120,7 @@ fn words(tokens: &[Token]) -> Vec<String> {
         .collect()
 }
 
-pub(super) fn reset(reader: &mut Reader<'_>) -> Read {
+pub(super) fn reset(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let setting = if reader.eat(&["all"]) {
         "*".to_owned()
     } else if reader.eat(&["session", "authorization"]) {
@@ -133,6 +133,9 @@ pub(super) fn reset(reader: &mut Reader<'_>) -> Read {
         fold(&reader.name()?.join("."))
     };
     reader.end()?;
+    if setting == "*" && context.scope.used_database().is_some() {
+        return Err(reader.refuse("RESET ALL where USE is in force: say RESET USE first"));
+    }
     Ok(changed("RESET", class_of(&setting), &setting, Vec::new(), false))
 }
 
@@ -147,11 +150,19 @@ pub(super) fn show(reader: &mut Reader<'_>) -> Read {
     Ok(Facts::plain(Class::Read, "SHOW"))
 }
 
-pub(super) fn use_database(reader: &mut Reader<'_>) -> Read {
+/// From here on names without a database mean another one's.
+pub(super) fn use_database(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let database = reader.word()?;
     reader.end()?;
-    let mut facts = changed("USE", Class::Session, "database", vec![database], false);
-    doubt(&mut facts, "USE changes what every later name means");
+    let own = fold(&database) == context.scope.database();
+    let values = if own { Vec::new() } else { vec![fold(&database)] };
+    let mut facts = changed("USE", Class::Session, "database", values, false);
+    if context.scope.in_block() {
+        doubt(&mut facts, "USE in a transaction may be undone with it");
+    }
+    if is_cased(&database) {
+        doubt(&mut facts, "a database that is another one where quoted capitals are kept");
+    }
     Ok(facts)
 }
 

@@ -163,6 +163,7 @@ pub(super) fn definition(tokens: &[Token], facts: &mut Facts, context: &Context<
         listed.extend(name.last().map(|name| fold(name)));
         facts.reads.extend(resolve(&name, context.scope));
     }
+    copied_defaults(tokens, facts, context);
     let parents = [&["inherits"][..], &["inherit"], &["of"], &["partition"]];
     for name in parents.into_iter().flat_map(|words| behind(words, tokens)) {
         if name.first().is_some_and(|first| matches!(first.as_str(), "of" | "by")) && name.len() == 1 {
@@ -182,6 +183,33 @@ pub(super) fn definition(tokens: &[Token], facts: &mut Facts, context: &Context<
     }
     facts.cascades |= cascades(tokens);
     add_calls(tokens, &listed, facts);
+}
+
+/// LIKE … INCLUDING DEFAULTS copies calls that no text shows; where a schema has no sequences and no
+/// functions there is nothing to call.
+fn copied_defaults(tokens: &[Token], facts: &mut Facts, context: &Context<'_>) {
+    let copies = tokens.windows(2).any(|pair| {
+        let [including, what] = pair else { return false };
+        including.keyword() == Some("including")
+            && matches!(
+                what.keyword(),
+                Some(
+                    "all" | "defaults" | "constraints" | "generated" | "identity" | "indexes" | "statistics"
+                )
+            )
+    });
+    if !copies {
+        return;
+    }
+    let plain = |relation: &Relation| {
+        let database = relation.database.is_none();
+        database && context.scope.catalog().is_some_and(|catalog| catalog.is_inert(&relation.schema))
+    };
+    let likes = behind(&["like"], tokens);
+    let like = likes.iter().flat_map(|name| resolve(name, context.scope));
+    if !like.into_iter().all(|relation| relation.is_temp() || plain(&relation)) {
+        doubt(facts, "what LIKE … INCLUDING copies may call functions");
+    }
 }
 
 /// CASCADE that is no foreign key's action.

@@ -1,0 +1,1 @@
+SELECT ('orders.daily_seq'::regclass).nextval;

@@ -1,0 +1,1 @@
+CREATE TABLE sandbox_orders.x (LIKE orders.daily INCLUDING ALL);

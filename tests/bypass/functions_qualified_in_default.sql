@@ -1,0 +1,1 @@
+CREATE TABLE sandbox_orders.x (a int, b text DEFAULT orders.lower('x'));

@@ -1,0 +1,1 @@
+SET search_path TO orders; CREATE TEMP TABLE x (a int); DELETE FROM approximate x;

@@ -1,0 +1,1 @@
+CREATE DOMAIN pg_temp.daily AS int; SET search_path TO orders; DELETE FROM daily;

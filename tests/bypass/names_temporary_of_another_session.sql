@@ -1,0 +1,1 @@
+DROP TABLE pg_temp_3.t;

@@ -1,0 +1,1 @@
+CREATE TEMP TABLE log (a int); SET search_path TO orders; DROP FUNCTION log(text);

@@ -1,0 +1,1 @@
+PREPARE p AS SELECT * INTO orders.x FROM orders.daily;
