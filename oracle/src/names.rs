@@ -80,8 +80,8 @@ impl Session {
     /// The schemas that an object other than a relation may live in.
     pub(crate) fn homes(&self, parts: &[String]) -> BTreeSet<Place> {
         match parts {
-            [_] => self.path().iter().map(|schema| home(schema)).collect(),
-            [.., schema, _] => BTreeSet::from([home(schema)]),
+            [_] => self.path().iter().filter_map(|schema| home(schema)).collect(),
+            [.., schema, _] => home(schema).into_iter().collect(),
             [] => BTreeSet::new(),
         }
     }
@@ -96,8 +96,9 @@ impl Session {
     }
 }
 
-fn home(schema: &str) -> Place {
-    Place::InSchema(if is_temporary(schema) { "temp".to_owned() } else { schema.to_lowercase() })
+/// None for what the session has to itself.
+fn home(schema: &str) -> Option<Place> {
+    (!is_temporary(schema)).then(|| Place::InSchema(schema.to_lowercase()))
 }
 
 fn in_schema(schema: &str, name: &str) -> Place {
@@ -113,8 +114,9 @@ pub(crate) fn whole(schema: &str) -> Place {
     relation(&[schema, "*"])
 }
 
+/// The session's own; `pg_temp_3` may be another's.
 fn is_temporary(schema: &str) -> bool {
-    schema == "pg_temp" || schema.starts_with("pg_temp_")
+    schema == "pg_temp"
 }
 
 /// The parts of a relation's name.

@@ -2,6 +2,30 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use tollgate_oracle::compare::{Outcome, compare};
+use tollgate_oracle::run::run;
+use tollgate_oracle::texts::{Generated, corpora, corpora_folder, generated, own};
+
+const TEXTS: u64 = 3_000;
+const QUERIES: usize = 100;
+const SHOWN: usize = 20;
+
+#[test]
+fn a_few_thousand_texts_mean_the_same_to_both() {
+    let folder = corpora_folder();
+    let mut sources = corpora(&folder);
+    if sources.is_empty() {
+        println!("no corpora in {}: the project's own SQL alone", folder.display());
+    }
+    sources.push(own());
+    match generated(QUERIES, 1).unwrap() {
+        Generated::Queries(source) => sources.push(source),
+        Generated::Absent => println!("no sqlsmith: no generated queries"),
+    }
+    let tally = run(&sources, 1, TEXTS, |_| {});
+    println!("{tally}");
+    assert!(tally.agreed > TEXTS / 10, "{tally}");
+    assert_eq!(tally.disagreed, 0, "{tally}\n{}", tally.smallest(SHOWN).join("\n"));
+}
 
 #[track_caller]
 fn check(text: &str) {
