@@ -123,3 +123,18 @@ fn every_redshift_statement_is_judged_and_none_more_mildly_than_its_label() {
     assert!(found.unknown.is_empty(), "{}", found.unknown.join("\n"));
     assert!(found.milder.is_empty(), "{}", found.milder.join("\n"));
 }
+
+#[test]
+fn postgres_statements_are_understood_and_none_more_mildly_than_its_label() {
+    let labels = labels("postgres.tsv");
+    let Some(corpus) = corpus("sqlfluff_postgres.jsonl") else { return };
+    let found = judge(corpus, &labels);
+    println!(
+        "postgres: {} judged, {} accepted, {} unknown",
+        found.judged,
+        found.accepted,
+        found.unknown.len()
+    );
+    assert!(found.unknown.len() * 100 <= found.accepted * 3, "{}", found.unknown.join("\n"));
+    assert!(found.milder.is_empty(), "{}", found.milder.join("\n"));
+}

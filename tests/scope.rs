@@ -84,3 +84,33 @@ fn rows_are_not_changed_through_a_view_of_ones_own() {
     });
     assert_eq!(house.warehouse("dev", "SELECT count(*), sum(total) FROM orders.daily"), ["500"]);
 }
+
+#[test]
+fn a_table_is_not_swapped_for_a_view_while_it_is_written() {
+    let house = House::build();
+    let gate = house.gate();
+    house.warehouse("dev", "CREATE TABLE sandbox_orders.x (day int, total int)");
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let (writer, changer) =
+            (gate.connect("analyst").await.unwrap(), gate.connect("analyst").await.unwrap());
+        changer.simple_query("BEGIN; DROP TABLE sandbox_orders.x").await.unwrap();
+        changer.simple_query("CREATE VIEW sandbox_orders.x AS SELECT * FROM orders.daily").await.unwrap();
+        let refused = refusal(writer.simple_query("DELETE FROM sandbox_orders.x").await);
+        assert_eq!(refused.0, "53300", "{refused:?}");
+        changer.simple_query("COMMIT").await.unwrap();
+        let refused = refusal(writer.simple_query("DELETE FROM sandbox_orders.x").await);
+        assert_eq!(refused.0, "42501", "{refused:?}");
+        let refused = refusal(writer.execute("DELETE FROM sandbox_orders.x", &[]).await);
+        assert_eq!(refused.0, "42501", "{refused:?}");
+        // Its pipeline is answered to the end, and its claim given back.
+        writer.simple_query("SELECT 1").await.unwrap();
+        changer.simple_query("DROP VIEW sandbox_orders.x").await.unwrap();
+        changer.simple_query("CREATE TABLE sandbox_orders.x (day int, total int)").await.unwrap();
+        writer.simple_query("BEGIN; DELETE FROM sandbox_orders.x").await.unwrap();
+        let refused = refusal(changer.simple_query("ALTER TABLE sandbox_orders.x RENAME TO y").await);
+        assert_eq!(refused.0, "53300", "{refused:?}");
+        writer.simple_query("COMMIT").await.unwrap();
+        changer.simple_query("ALTER TABLE sandbox_orders.x RENAME TO y").await.unwrap();
+    });
+    assert_eq!(house.warehouse("dev", "SELECT count(*) FROM orders.daily"), ["500"]);
+}

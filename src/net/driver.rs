@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Sleep;
 
 use super::channel::Channel;
+use super::claims::Claimed;
 use super::shared::{Live, Phase, Shared};
 use super::upstream::Upstream;
 use crate::audit::Event;
@@ -89,6 +90,7 @@ pub struct Driver {
     pub(super) holding: bool,
     /// Held while anything of this session runs.
     pub(super) slot: Option<Slot>,
+    pub(super) claimed: Claimed,
     cancel_key: CancelKey,
     cancels: mpsc::Receiver<oneshot::Sender<()>>,
     cancel_done: Option<oneshot::Receiver<()>>,
@@ -113,6 +115,7 @@ impl Driver {
         let Parts { shared, session, client, upstream, cancel_key, cancels, phase } = parts;
         Self {
             live: shared.live(),
+            claimed: Claimed::new(&shared.claims, session.identity().session),
             shared,
             session,
             client,
@@ -159,6 +162,9 @@ impl Driver {
         self.effects()?;
         if self.session.is_quiet() {
             self.slot = None;
+        }
+        if self.session.is_idle() && self.gate.is_none() {
+            self.claimed.release();
         }
         self.pump_client().await?;
         self.effects()?;

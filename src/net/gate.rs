@@ -34,6 +34,12 @@ impl Driver {
             self.gate = Some(open);
             return Ok(false);
         }
+        if !open.inspected
+            && let Some((at, refusal)) = self.claimed.claim(&open.gate, &self.live.rules)
+        {
+            self.refuse_gate(open, at, refusal).await;
+            return Ok(true);
+        }
         if !std::mem::replace(&mut open.inspected, true)
             && let Some(question) = inspect::question(&open.gate)
         {

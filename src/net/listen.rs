@@ -75,6 +75,7 @@ impl Server {
             warehouse,
             admission: Admission::default(),
             sessions: super::cancel::Sessions::default(),
+            claims: Arc::default(),
             catalog: arc_swap::ArcSwapOption::empty(),
         };
         Ok(Self { shared: Arc::new(shared), listener, admin, acceptor })

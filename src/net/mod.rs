@@ -2,6 +2,7 @@
 
 mod cancel;
 mod channel;
+mod claims;
 mod driver;
 mod frames;
 mod gate;

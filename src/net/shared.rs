@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use arc_swap::{ArcSwap, ArcSwapOption};
 
 use super::cancel::Sessions;
+use super::claims::Claims;
 use crate::audit::{AuditError, Event, Log, Recorded};
 use crate::catalog::Catalog;
 use crate::config::Config;
@@ -38,6 +39,7 @@ pub struct Shared {
     pub warehouse: Warehouse,
     pub admission: Admission,
     pub sessions: Sessions,
+    pub claims: Arc<Claims>,
     /// The newest snapshot; `None` until there is one.
     pub catalog: ArcSwapOption<Catalog>,
 }

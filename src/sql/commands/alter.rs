@@ -22,6 +22,10 @@ pub(super) fn alter(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
         let kind = Kind::read(reader)?;
         object(kind, reader, context)?
     };
+    if facts.command == "ALTER FOREIGN TABLE" {
+        facts.class = facts.class.max(Class::Egress);
+        facts.egress.push(Egress { place: place_of(reader.rest()), role: None });
+    }
     // An owner's rights are what a view reads with.
     if owned {
         facts.class = facts.class.max(Class::Dcl);

@@ -78,6 +78,9 @@ fn made(kind: &Kind, reader: &mut Reader<'_>, temporary: bool, context: &Context
             }
         }
         Home::Beyond | Home::Outside | Home::Principals => {
+            if kind.is("user") && reader.keyword() == Some("mapping") {
+                facts.egress.push(Egress { place: "external".to_owned(), role: None });
+            }
             // A database made of a datashare, an integration or a lake.
             if kind.is("database") && reader.rest().iter().any(|token| token.keyword() == Some("from")) {
                 facts.class = Class::Egress;

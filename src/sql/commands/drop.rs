@@ -165,13 +165,25 @@ pub(super) fn granted(word: &str, reader: &Reader<'_>) -> Facts {
     facts
 }
 
-/// SECURITY LABEL, REASSIGN OWNED, IMPORT FOREIGN SCHEMA and the like: refused whole, by their kind.
-pub(super) fn labelled(word: &str, reader: &mut Reader<'_>) -> Read {
-    let rest: &[&str] = if word == "security" { &["label"] } else { &["owned", "by"] };
-    if !reader.eat(rest) {
+pub(super) fn reassign(reader: &Reader<'_>) -> Read {
+    if reader.keyword() != Some("owned") {
         return Err(reader.refuse("a statement that is not understood"));
     }
-    Ok(privileges(word))
+    Ok(privileges("REASSIGN OWNED"))
+}
+
+/// SECURITY LABEL names what it labels as COMMENT does.
+pub(super) fn security_label(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
+    if !reader.eat(&["label"]) {
+        return Err(reader.refuse("a statement that is not understood"));
+    }
+    if reader.eat(&["for"]) {
+        reader.skip();
+    }
+    let mut facts = comment(reader, context)?;
+    "SECURITY LABEL".clone_into(&mut facts.command);
+    facts.class = Class::Dcl;
+    Ok(facts)
 }
 
 pub(super) fn import(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {

@@ -69,7 +69,8 @@ pub(super) fn read(tokens: &[Token], context: &Context<'_>) -> Result<Option<Fac
         "attach" | "detach" => drop::attach(word, &mut reader, context),
         "desc" | "describe" => drop::describe(&mut reader),
         "grant" | "revoke" => Ok(drop::granted(word, &reader)),
-        "security" | "reassign" => drop::labelled(word, &mut reader),
+        "security" => drop::security_label(&mut reader, context),
+        "reassign" => drop::reassign(&reader),
         "import" => drop::import(&mut reader, context),
         _ => Err(reader.refuse("a statement that is not understood")),
     };

@@ -181,6 +181,11 @@ pub(super) fn definition(tokens: &[Token], facts: &mut Facts, context: &Context<
             facts.alters.extend(resolve_target(&column, context.scope));
         }
     }
+    // The sequence behind an identity column.
+    for name in behind(&["sequence", "name"], tokens) {
+        doubt_target(&name, facts);
+        facts.alters.extend(resolve_target(&name, context.scope));
+    }
     facts.cascades |= cascades(tokens);
     add_calls(tokens, &listed, facts);
 }
