@@ -1,8 +1,9 @@
 //! Logs and metrics: every name and label in one list. Labels come from closed sets: never SQL, never names.
 
 use std::io::IsTerminal;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
+use jiff::Timestamp;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
@@ -26,6 +27,12 @@ const RELOADS: &str = "tollgate_rules_reloads_total";
 const GENERATION: &str = "tollgate_rules_generation";
 const UPSTREAM_FAILED: &str = "tollgate_upstream_logins_failed_total";
 const AUDIT_FAILED: &str = "tollgate_audit_failures_total";
+const CATALOG_REFRESHES: &str = "tollgate_catalog_refreshes_total";
+const CATALOG_AGE: &str = "tollgate_catalog_age_seconds";
+const CATALOG_RELATIONS: &str = "tollgate_catalog_relations";
+
+/// When the snapshot in use was taken, for its age at every scrape.
+static CATALOG_TAKEN: Mutex<Option<Timestamp>> = Mutex::new(None);
 
 /// Logs to standard error: text on a terminal, JSON otherwise. `filter` as `RUST_LOG` knows it.
 pub fn logs(filter: &str) -> Result<(), ParseError> {
@@ -71,6 +78,9 @@ fn describe() {
     describe_gauge!(GENERATION, "Generation of the rules that are live");
     describe_counter!(UPSTREAM_FAILED, "Logins that the warehouse refused or did not answer");
     describe_counter!(AUDIT_FAILED, "Records that could not be written");
+    describe_counter!(CATALOG_REFRESHES, "Snapshots of the catalog by outcome");
+    describe_gauge!(CATALOG_AGE, "Seconds since the snapshot in use was taken; absent while there is none");
+    describe_gauge!(CATALOG_RELATIONS, "Relations of the snapshot in use");
     gauge!(SESSIONS).set(0.0);
     gauge!(GENERATION).set(1.0);
     counter!(AUDIT_FAILED).absolute(0);
@@ -125,4 +135,22 @@ pub fn upstream_failed() {
 
 pub fn audit_failed() {
     counter!(AUDIT_FAILED).increment(1);
+}
+
+pub fn catalog_refreshed(live: bool) {
+    counter!(CATALOG_REFRESHES, "outcome" => if live { "live" } else { "failed" }).increment(1);
+}
+
+/// A snapshot came into use; `taken` in RFC 3339.
+pub fn catalog_live(relations: usize, taken: &str) {
+    gauge!(CATALOG_RELATIONS).set(relations as f64);
+    *CATALOG_TAKEN.lock().unwrap_or_else(PoisonError::into_inner) = taken.parse().ok();
+}
+
+/// Ages are told as they are at this moment.
+pub fn aged() {
+    if let Some(taken) = *CATALOG_TAKEN.lock().unwrap_or_else(PoisonError::into_inner) {
+        let age = Timestamp::now().duration_since(taken).as_secs_f64();
+        gauge!(CATALOG_AGE).set(age.max(0.0));
+    }
 }

@@ -46,5 +46,6 @@ async fn ready<R: Readiness>(State(admin): State<Arc<Admin<R>>>) -> impl IntoRes
 }
 
 async fn scrape<R: Readiness>(State(admin): State<Arc<Admin<R>>>) -> impl IntoResponse {
+    crate::telemetry::aged();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], admin.metrics.render())
 }

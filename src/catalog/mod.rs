@@ -3,16 +3,24 @@
 //! A [`Snapshot`] is plain data, as loaded from the warehouse or kept in a file; a [`Catalog`] is the
 //! same, indexed for questions. Names are compared as rules compare them: folded to lower case.
 
+mod document;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+pub use document::{NoSnapshot, read, write};
+
 /// `schema`, `name`.
 pub type Key = (String, String);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RelationKind {
+    /// Partitioned ones too.
+    #[default]
     Table,
     View,
     MaterializedView,
@@ -23,7 +31,7 @@ pub enum RelationKind {
     Other,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RelationEntry {
     pub schema: String,
@@ -32,9 +40,26 @@ pub struct RelationEntry {
     pub owner: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
-    /// What a view reads by itself, late-binding ones by their definition.
+    /// What a view reads by itself, late-binding ones by their definition; [`RelationEntry::ANYTHING`]
+    /// where that was not understood.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reads: Vec<Key>,
+    /// What it hangs on without reading it: parents, foreign keys' tables, a default's sequence, a
+    /// column's row type. It loses a part of itself when they are dropped with CASCADE.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hangs_on: Vec<Key>,
+    /// A view that stays when what it reads is dropped.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub late_binding: bool,
+}
+
+impl RelationEntry {
+    /// Schema and name of what may be any relation.
+    pub const ANYTHING: (&'static str, &'static str) = ("*", "*");
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,8 +98,8 @@ pub struct Snapshot {
 pub struct Catalog {
     snapshot: Snapshot,
     relations: HashMap<Key, Vec<usize>>,
-    /// Views by what they read themselves.
-    readers: HashMap<Key, Vec<Key>>,
+    /// What goes or loses a part with a relation that is dropped with CASCADE.
+    dependents: HashMap<Key, Vec<Key>>,
     /// By name alone.
     functions: HashMap<String, Vec<usize>>,
 }
@@ -86,11 +111,12 @@ fn folded(schema: &str, name: &str) -> Key {
 impl Catalog {
     pub fn new(snapshot: Snapshot) -> Self {
         let mut relations: HashMap<Key, Vec<usize>> = HashMap::new();
-        let mut readers: HashMap<Key, Vec<Key>> = HashMap::new();
+        let mut dependents: HashMap<Key, Vec<Key>> = HashMap::new();
         for (at, entry) in snapshot.relations.iter().enumerate() {
             let key = folded(&entry.schema, &entry.name);
-            for (schema, name) in &entry.reads {
-                readers.entry(folded(schema, name)).or_default().push(key.clone());
+            let bound = entry.reads.iter().filter(|_| !entry.late_binding);
+            for (schema, name) in bound.chain(&entry.hangs_on) {
+                dependents.entry(folded(schema, name)).or_default().push(key.clone());
             }
             relations.entry(key).or_default().push(at);
         }
@@ -98,7 +124,7 @@ impl Catalog {
         for (at, entry) in snapshot.functions.iter().enumerate() {
             functions.entry(entry.name.to_ascii_lowercase()).or_default().push(at);
         }
-        Self { snapshot, relations, readers, functions }
+        Self { snapshot, relations, dependents, functions }
     }
 
     pub fn snapshot(&self) -> &Snapshot {
@@ -141,9 +167,18 @@ impl Catalog {
         })
     }
 
-    /// Every view that reads this relation, through other views too.
+    /// Everything that CASCADE drops or cuts with this relation: views that read it, through other views
+    /// too, and what hangs on it. Never itself.
     pub fn dependents(&self, schema: &str, name: &str) -> BTreeSet<Key> {
-        self.reach(folded(schema, name), |key| self.readers.get(key).cloned().unwrap_or_default())
+        let from = folded(schema, name);
+        let mut found = self.reach(from.clone(), |key| self.dependents.get(key).cloned().unwrap_or_default());
+        found.remove(&from);
+        found
+    }
+
+    /// The names of every relation of this schema.
+    pub fn of_schema(&self, schema: &str) -> BTreeSet<Key> {
+        self.relations.keys().filter(|(of, _)| of.eq_ignore_ascii_case(schema)).cloned().collect()
     }
 
     fn reach(&self, from: Key, next: impl Fn(&Key) -> Vec<Key>) -> BTreeSet<Key> {

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use super::{ConfigPath, Format};
-use crate::config;
+use crate::config::{self, CatalogConfig, CatalogSource};
 use crate::net::load;
 use crate::policy::Problem;
 use crate::transport::{TlsAcceptor, TlsConnector};
+use crate::warehouse::catalog::file;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -55,7 +56,11 @@ fn problems(path: &Path) -> (Vec<Problem>, Vec<String>) {
     problems.extend(load(&config, 1).err().unwrap_or_default());
     let listen = TlsAcceptor::of(&config.tls).err();
     let upstream = TlsConnector::of(&config.upstream.tls, &config.upstream.host).err();
-    let others = [listen, upstream].into_iter().flatten().map(|error| error.to_string()).collect();
+    let mut others: Vec<String> =
+        [listen, upstream].into_iter().flatten().map(|error| error.to_string()).collect();
+    if let Some(CatalogConfig { source: CatalogSource::File(path), .. }) = &config.catalog {
+        others.extend(file::read(path).err().map(|error| error.to_string()));
+    }
     (problems, others)
 }
 
@@ -123,5 +128,20 @@ mod tests {
         {
             assert!(shown.iter().any(|problem| problem.contains(part)), "{part} in {shown:#?}");
         }
+    }
+
+    #[test]
+    fn a_catalogs_file_is_read_too() {
+        let folder = example();
+        let config = folder.path().join("tollgate.yaml");
+        let text = fs::read_to_string(&config).unwrap();
+        let login = text.lines().find(|line| line.starts_with("  login:")).unwrap();
+        fs::write(&config, text.replace(login, "  file: catalog.json")).unwrap();
+        assert!(shown(folder.path())[0].contains("catalog.json` cannot be read"));
+        fs::write(folder.path().join("catalog.json"), "[]").unwrap();
+        assert!(shown(folder.path())[0].contains("this is no catalog snapshot"));
+        let empty = crate::catalog::write(&crate::catalog::Snapshot::default()).unwrap();
+        fs::write(folder.path().join("catalog.json"), empty).unwrap();
+        assert_eq!(shown(folder.path()), Vec::<String>::new());
     }
 }

@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::views::Views;
 use super::{ConfigPath, Format, could_not};
+use crate::catalog::Catalog;
 use crate::config::{self, Config};
 use crate::policy::{
     Auth, Basis, Decision, Obligations, Principal, PrincipalKind, RuleSet, decide, matches, obligations,
 };
 use crate::refusal::{Code, Refusal};
 use crate::sql::{NotUnderstood, Scope, ScopeBounds, Statement, TextBounds, understand};
+use crate::warehouse::catalog::file;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -32,7 +35,7 @@ pub(super) struct Arguments {
     /// The schemas in which bare names are looked for.
     #[arg(long, value_delimiter = ',')]
     search_path: Option<Vec<String>>,
-    /// A catalog snapshot.
+    /// A catalog snapshot, as `tollgate catalog dump` writes it; without one, names alone are judged.
     #[arg(long, value_name = "FILE")]
     catalog: Option<PathBuf>,
     #[arg(long, value_enum, default_value = "text")]
@@ -48,10 +51,6 @@ fn claim(text: &str) -> Result<(String, String), String> {
 }
 
 pub(super) fn run(arguments: &Arguments) -> u8 {
-    if arguments.catalog.is_some() {
-        eprintln!("tollgate: `--catalog` is not supported yet: names are judged by themselves");
-        return 2;
-    }
     let read = config::load_without_secrets(&arguments.config.config)
         .and_then(|config| config::rules::load(&config).map(|rules| (config, rules)));
     let (config, rules) = match read {
@@ -67,8 +66,13 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
         Ok(text) => text,
         Err(error) => return could_not(&error),
     };
+    let catalog = match arguments.catalog.as_deref().map(file::read).transpose() {
+        Ok(snapshot) => snapshot.map(Catalog::new).map(Arc::new),
+        Err(error) => return could_not(&error),
+    };
+    let basis = Basis::of(&rules).with_catalog(catalog.as_ref());
     let mut allowed = true;
-    for verdict in judge(&text, arguments, &config, &rules) {
+    for verdict in judge(&text, arguments, &config, &basis) {
         allowed &= verdict.verdict == "allow";
         match arguments.format {
             Format::Text => print(&verdict),
@@ -152,7 +156,8 @@ impl Limits {
 }
 
 /// The statements of one text are one session, in order.
-fn judge(text: &str, arguments: &Arguments, config: &Config, rules: &RuleSet) -> Vec<Verdict> {
+fn judge(text: &str, arguments: &Arguments, config: &Config, basis: &Basis<'_>) -> Vec<Verdict> {
+    let rules = basis.rules;
     let bounds = &config.bounds;
     let scope_bounds = ScopeBounds {
         prepared_max: bounds.prepared_max.get(),
@@ -164,8 +169,9 @@ fn judge(text: &str, arguments: &Arguments, config: &Config, rules: &RuleSet) ->
     let principal = principal(arguments, rules);
     let mut logins = config.upstream.logins.iter();
     let login = logins.find(|login| matches(&login.subject, &principal, rules));
-    let scope =
+    let mut scope =
         Scope::new(login.map_or("", |login| &login.user), &config.upstream.database, path, scope_bounds);
+    scope.go_by(basis.catalog);
     let text_bounds = bounds.text();
     let limits = obligations(&principal, rules);
     match one_by_one(text, scope, &text_bounds) {
@@ -173,10 +179,8 @@ fn judge(text: &str, arguments: &Arguments, config: &Config, rules: &RuleSet) ->
             let mut views = Views::default();
             let judged = statements.iter().enumerate().map(|(at, statement)| {
                 let facts = &statement.facts;
-                let decision = match (
-                    views.objection(facts, &principal),
-                    decide(&principal, facts, &Basis::of(rules)),
-                ) {
+                let by_rules = decide(&principal, facts, basis);
+                let decision = match (views.objection(facts, &principal), by_rules) {
                     (Some(denial), Decision::Allow(_)) => Decision::Deny(denial),
                     (_, decision) => decision,
                 };
@@ -319,7 +323,7 @@ mod tests {
             format: Format::Json,
             file: "-".into(),
         };
-        judge(sql, &arguments, &config, &rules)
+        judge(sql, &arguments, &config, &Basis::of(&rules))
     }
 
     fn ana(sql: &str) -> Vec<Verdict> {

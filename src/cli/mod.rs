@@ -3,6 +3,7 @@
 //! Exit codes: 0 fine, 1 the answer is no, 2 usage, 3 could not run.
 
 mod audit;
+mod catalog;
 pub mod certs;
 mod check;
 mod decide;
@@ -41,6 +42,8 @@ enum Command {
     Check(check::Arguments),
     /// Tell what would become of statements, without running them.
     Decide(decide::Arguments),
+    /// Write down what the warehouse holds.
+    Catalog(catalog::Arguments),
     /// Read and verify the audit.
     Audit(audit::Arguments),
     /// Read a password from standard input and print its SCRAM verifier.
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Decide(arguments) => decide::run(&arguments),
+        Command::Catalog(arguments) => catalog::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::HashPassword(arguments) => hash_password::run(&arguments),
         Command::Certs(arguments) => certs::run(&arguments),

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::policy::{Denial, Principal};
-use crate::refusal::{Code, Refusal};
+use crate::policy::{Denial, Principal, through_view};
 use crate::sql::{Facts, Relation};
 
 /// Names under which the statements so far left something other than a table. Rows written to them land
@@ -14,11 +13,12 @@ pub(super) struct Views(BTreeSet<Relation>);
 impl Views {
     /// Why a statement may not write, though the rules allow it by its names.
     pub(super) fn objection(&self, facts: &Facts, principal: &Principal) -> Option<Denial> {
+        if facts.command == "REFRESH MATERIALIZED VIEW" {
+            return None;
+        }
         let view = facts.writes.iter().find(|written| self.0.contains(written))?;
-        let reason = format!("changing rows through {view} is not allowed: it is no table");
-        let refusal = Refusal::by(Code::UnlistedWrite, &reason)
-            .with_detail(principal.name.clone())
-            .with_hint("Name the table itself; views may lead to other schemas");
+        let refusal = through_view(view).with_detail(principal.name.clone());
+        let reason = refusal.message.trim_start_matches("tollgate: ").to_owned();
         Some(Denial { refusal, rule: None, reason })
     }
 

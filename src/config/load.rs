@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::catalog::RELATIONS_MAX;
 use super::{
     AuditConfig, Bounds, Config, Durability, ListenTls, PresentAs, Secret, SessionConfig, UpstreamConfig,
     UpstreamLogin, UpstreamTls,
@@ -57,8 +58,8 @@ pub fn parse(
     }
 }
 
-struct Reader<'a> {
-    problems: Problems,
+pub(super) struct Reader<'a> {
+    pub(super) problems: Problems,
     base: PathBuf,
     lookup: Option<Lookup<'a>>,
 }
@@ -76,6 +77,8 @@ impl Reader<'_> {
         let audit = self.audit(fields.take("audit"));
         let bounds = self.bounds(fields.take("bounds"));
         let session = self.session(fields.take("session"));
+        let everyone = upstream.as_ref().and_then(|upstream| upstream.logins.last());
+        let catalog = fields.take("catalog").and_then(|value| self.catalog(value, everyone));
         fields.end(&mut self.problems);
         Some(Config {
             path: path.to_owned(),
@@ -84,6 +87,7 @@ impl Reader<'_> {
             tls: tls?,
             upstream: upstream?,
             rules,
+            catalog,
             audit,
             admin,
             bounds,
@@ -195,7 +199,7 @@ impl Reader<'_> {
         Some(UpstreamLogin { subject: parse_subject(&subject?), user: user?, password: password? })
     }
 
-    fn secret(&mut self, value: &Value, what: &str) -> Option<Secret> {
+    pub(super) fn secret(&mut self, value: &Value, what: &str) -> Option<Secret> {
         let text = self.problems.text(value, what)?;
         let Some(lookup) = self.lookup else { return Some(Secret::new("")) };
         if let Some(name) = text.strip_prefix("env:") {
@@ -260,6 +264,7 @@ impl Reader<'_> {
             ("parse_queries_max", &mut bounds.parse_queries_max),
             ("statement_bytes_max", &mut bounds.statement_bytes_max),
             ("message_bytes_max", &mut bounds.message_bytes_max),
+            ("catalog_relations_max", &mut bounds.catalog_relations_max),
         ] {
             // Beyond these a text could overflow the stack.
             let ceiling =
@@ -307,7 +312,7 @@ impl Reader<'_> {
         found
     }
 
-    fn or<T>(
+    pub(super) fn or<T>(
         &mut self,
         value: Option<&Value>,
         what: &str,
@@ -321,7 +326,7 @@ impl Reader<'_> {
         self.or(value, what, |text| Some(text.to_owned()), default.to_owned())
     }
 
-    fn path(&mut self, value: &Value, what: &str) -> Option<PathBuf> {
+    pub(super) fn path(&mut self, value: &Value, what: &str) -> Option<PathBuf> {
         self.problems.text(value, what).map(|text| self.base.join(text))
     }
 
@@ -339,7 +344,7 @@ fn truth(text: &str) -> Option<bool> {
 }
 
 /// `500ms`, `10s`, `2m`, `1h`; bare numbers are seconds.
-fn duration(text: &str) -> Option<Duration> {
+pub(super) fn duration(text: &str) -> Option<Duration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits)?;
     let number: u64 = number.parse().ok()?;
@@ -369,6 +374,7 @@ impl Default for Bounds {
             parse_depth_max: of(200),
             parse_chain_max: of(TextBounds::CHAIN_CEILING),
             parse_queries_max: of(5_000),
+            catalog_relations_max: RELATIONS_MAX,
             handshake: Duration::from_secs(10),
             drain: Duration::from_secs(30),
         }

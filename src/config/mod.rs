@@ -1,5 +1,6 @@
 //! `tollgate.yaml`: raw file to checked, immutable [`Config`]; every problem is told at once.
 
+mod catalog;
 mod load;
 pub mod rules;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 use crate::policy::Subject;
 use crate::sql::TextBounds;
 
+pub use catalog::{CatalogConfig, CatalogSource};
 pub use load::{Lookup, load, load_without_secrets, parse};
 
 /// A value that no log, error or `Debug` shows.
@@ -43,6 +45,8 @@ pub struct Config {
     pub tls: ListenTls,
     pub upstream: UpstreamConfig,
     pub rules: PathBuf,
+    /// None: names alone are judged.
+    pub catalog: Option<CatalogConfig>,
     pub audit: AuditConfig,
     /// `/healthz`, `/readyz`, `/metrics`; none where unset.
     pub admin: Option<SocketAddr>,
@@ -140,6 +144,8 @@ pub struct Bounds {
     pub parse_depth_max: NonZeroUsize,
     pub parse_chain_max: NonZeroUsize,
     pub parse_queries_max: NonZeroUsize,
+    /// Of one snapshot of the catalog.
+    pub catalog_relations_max: NonZeroUsize,
     pub handshake: Duration,
     /// How long running statements may go on after SIGTERM.
     pub drain: Duration,

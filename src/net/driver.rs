@@ -1,5 +1,6 @@
 //! The driver of one session: moves bytes between client and upstream as its [`Session`] says.
 
+use std::collections::HashSet;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -9,6 +10,7 @@ use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Sleep;
+use uuid::Uuid;
 
 use super::channel::Channel;
 use super::claims::Claimed;
@@ -91,6 +93,10 @@ pub struct Driver {
     /// Held while anything of this session runs.
     pub(super) slot: Option<Slot>,
     pub(super) claimed: Claimed,
+    /// Statements on their way that change definitions, by their records.
+    pub(super) redefining: HashSet<Uuid>,
+    /// One of them succeeded; it counts once its transaction is over.
+    redefined: bool,
     cancel_key: CancelKey,
     cancels: mpsc::Receiver<oneshot::Sender<()>>,
     cancel_done: Option<oneshot::Receiver<()>>,
@@ -128,6 +134,8 @@ impl Driver {
             session_was_told: false,
             holding: false,
             slot: None,
+            redefining: HashSet::new(),
+            redefined: false,
             cancel_key,
             cancels,
             cancel_done: None,
@@ -141,6 +149,7 @@ impl Driver {
         let end = self.relay().await;
         self.session.end("08006", Instant::now());
         let _ = self.effects();
+        self.tell_definitions();
         self.farewell(&end).await;
         end
     }
@@ -163,8 +172,11 @@ impl Driver {
         if self.session.is_quiet() {
             self.slot = None;
         }
-        if self.session.is_idle() && self.gate.is_none() {
-            self.claimed.release();
+        if self.session.is_idle() {
+            self.tell_definitions();
+            if self.gate.is_none() {
+                self.claimed.release();
+            }
         }
         self.pump_client().await?;
         self.effects()?;
@@ -230,6 +242,8 @@ impl Driver {
         while let Some(effect) = self.session.effect() {
             match effect {
                 Effect::Outcome(outcome) => {
+                    self.redefined |=
+                        self.redefining.remove(&outcome.statement) && outcome.sqlstate == "00000";
                     crate::telemetry::outcome(&outcome);
                     // A lost outcome is borne: the statement's own entry stands.
                     if let Err(error) = self.shared.audit.append_unsynced(&Event::Outcome(outcome)) {
@@ -247,6 +261,14 @@ impl Driver {
             }
         }
         Ok(())
+    }
+
+    /// Asks for another snapshot of the catalog where this session changed what it holds.
+    fn tell_definitions(&mut self) {
+        self.redefining.clear();
+        if std::mem::take(&mut self.redefined) {
+            self.shared.definitions.notify_one();
+        }
     }
 
     /// Stops what runs upstream; a cancel never outlives it, since nothing is passed on until it is through.

@@ -7,10 +7,11 @@ use bytes::Buf;
 
 use super::driver::{Driver, End, OpenGate};
 use super::inspect;
+use super::snapshot::redefines;
 use super::upstream::{Approved, Plain};
 use crate::audit::record::{OutcomeRecord, StatementRecord};
 use crate::audit::{Event, Recorded};
-use crate::policy::{Obligations, Permit};
+use crate::policy::{Obligations, Permit, through_view};
 use crate::refusal::{Code, Refusal};
 use crate::session::{
     Asked, Estimate, Gate, GateKind, Judged, Passage, Protest, Refused, sqlstate, status_byte,
@@ -108,7 +109,7 @@ impl Driver {
             Estimate::View(None) => return Weighed::Light,
             Estimate::View(Some(view)) => {
                 let open = std::mem::replace(open, OpenGate::closed());
-                self.refuse_gate(open, at, inspect::through_view(&view)).await;
+                self.refuse_gate(open, at, through_view(&view)).await;
             }
             Estimate::Skipped => self.client.input.advance(open.frame_bytes),
         }
@@ -235,6 +236,9 @@ impl Driver {
         let mut proofs: Vec<(Permit, Recorded)> = Vec::with_capacity(count);
         for (Judged { statement, permit }, recorded) in statements.into_iter().zip(recorded) {
             crate::telemetry::statement("allow", None, statement.facts.class);
+            if redefines(&statement.facts) {
+                self.redefining.insert(recorded.id());
+            }
             passages.push(Passage {
                 record: recorded.id(),
                 facts: statement.facts,

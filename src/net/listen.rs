@@ -10,8 +10,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use uuid::Uuid;
 
 use super::greet::{Greeting, greet};
-use super::reload;
 use super::shared::{Live, Phase, Shared};
+use super::{reload, snapshot};
 use crate::admin::{self, Readiness};
 use crate::audit::{AuditError, Event, Log, LogOptions};
 use crate::config::Config;
@@ -77,6 +77,7 @@ impl Server {
             sessions: super::cancel::Sessions::default(),
             claims: Arc::default(),
             catalog: arc_swap::ArcSwapOption::empty(),
+            definitions: tokio::sync::Notify::new(),
         };
         Ok(Self { shared: Arc::new(shared), listener, admin, acceptor })
     }
@@ -92,6 +93,7 @@ impl Server {
         let (phase, phases) = watch::channel(Phase::Serving);
         let reloading = reload::watch(Arc::clone(&shared), phases.clone())?;
         let metrics = crate::telemetry::metrics()?;
+        let refreshing = snapshot::keep(&shared, phases.clone());
         let (admin_stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let admin = admin.map(|listener| {
             let readiness = Obstacles { shared: Arc::clone(&shared), phase: phases.clone() };
@@ -111,6 +113,9 @@ impl Server {
         let drained = tokio::time::timeout(shared.config.bounds.drain, places.acquire_many(all)).await;
         let reason = if drained.is_ok() { "drained" } else { "drain limit reached" };
         reloading.abort();
+        if let Some(refreshing) = refreshing {
+            refreshing.abort();
+        }
         drop(admin_stop);
         if let Some(admin) = admin {
             let _ = tokio::time::timeout(Duration::from_secs(1), admin).await;

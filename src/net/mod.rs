@@ -13,6 +13,7 @@ mod login;
 mod relay;
 mod reload;
 mod shared;
+mod snapshot;
 mod start;
 mod upstream;
 

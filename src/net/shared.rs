@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio::sync::Notify;
 
 use super::cancel::Sessions;
 use super::claims::Claims;
@@ -42,6 +43,8 @@ pub struct Shared {
     pub claims: Arc<Claims>,
     /// The newest snapshot; `None` until there is one.
     pub catalog: ArcSwapOption<Catalog>,
+    /// Told when definitions may have changed through the gate; one waiting notice stands for all.
+    pub definitions: Notify,
 }
 
 impl Shared {

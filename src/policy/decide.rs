@@ -25,11 +25,11 @@ pub fn decide(principal: &Principal, facts: &Facts, basis: &Basis<'_>) -> Decisi
 }
 
 /// One statement before its judge.
-struct Case<'a> {
-    principal: &'a Principal,
-    facts: &'a Facts,
-    rules: &'a RuleSet,
-    basis: &'a Basis<'a>,
+pub(super) struct Case<'a> {
+    pub principal: &'a Principal,
+    pub facts: &'a Facts,
+    pub rules: &'a RuleSet,
+    pub basis: &'a Basis<'a>,
 }
 
 /// Why not.
@@ -62,6 +62,8 @@ impl Case<'_> {
             .or_else(|| self.signals())
             .or_else(|| self.session(obligations))
             .or_else(|| self.targets())
+            .or_else(|| self.views())
+            .or_else(|| self.cascades())
             .or_else(|| self.reads())
     }
 
@@ -127,7 +129,7 @@ impl Case<'_> {
             match risk(name) {
                 FunctionRisk::Harmless => None,
                 FunctionRisk::Effect(effect) => Some(explain::function(name, effect, None)),
-                FunctionRisk::Unknown => Some(explain::function(name, "what it does is not known", None)),
+                FunctionRisk::Unknown => self.unvouched(name).map(|why| explain::function(name, &why, None)),
             }
         })
     }
@@ -159,7 +161,7 @@ impl Case<'_> {
     }
 
     /// Whether the principal may change this relation.
-    fn target(&self, target: &Relation) -> Option<Objection> {
+    pub(super) fn target(&self, target: &Relation) -> Option<Objection> {
         if target.is_temp() {
             return None;
         }
@@ -229,7 +231,7 @@ impl Case<'_> {
     }
 }
 
-fn schema_and_name(name: &str) -> (Option<&str>, &str) {
+pub(super) fn schema_and_name(name: &str) -> (Option<&str>, &str) {
     name.rsplit_once('.').map_or((None, name), |(schema, bare)| (Some(schema), bare))
 }
 

@@ -5,7 +5,7 @@ use super::rule::{Domain, RuleSet};
 use super::settings::Fixed;
 use super::subject::is_member;
 use super::{Place, Principal};
-use crate::refusal::Code;
+use crate::refusal::{Code, Refusal};
 use crate::sql::{Facts, Relation};
 
 /// `INSERT INTO orders.daily`: the command with what it would change.
@@ -118,6 +118,40 @@ pub(super) fn function(name: &str, why: &str, rule: Option<Place>) -> Objection 
         rule,
         reason: format!("calling {name}() is not allowed: {why}"),
         hint: "The data team can allow a function by name: `functions: { allow: […] }`".to_owned(),
+    }
+}
+
+/// Rows are changed in tables alone.
+pub fn through_view(view: impl std::fmt::Display) -> Refusal {
+    let text = format!("changing rows through {view} is not allowed: it is no table");
+    Refusal::by(Code::UnlistedWrite, text).with_hint("Name the table itself; views may lead to other schemas")
+}
+
+/// The denial of what depends on a dropped relation, told of the statement that would take it along.
+pub(super) fn dependent(
+    facts: &Facts,
+    dropped: &Relation,
+    dependent: &Relation,
+    own: Objection,
+) -> Objection {
+    let dropped = if dropped.name == "*" { dropped.schema.clone() } else { dropped.to_string() };
+    let deed = if facts.command.starts_with("DROP") { "drop" } else { "change" };
+    Objection {
+        reason: format!("{} {dropped} CASCADE would {deed} {dependent}, which is not yours", facts.command),
+        hint: "Leave CASCADE out, or ask the owner of what depends on it".to_owned(),
+        ..own
+    }
+}
+
+pub(super) fn cascade(facts: &Facts, dropped: &Relation, rule: Option<Place>) -> Objection {
+    Objection {
+        code: Code::UnlistedWrite,
+        rule,
+        reason: format!(
+            "{} {dropped} CASCADE is not allowed: what depends on it is not known",
+            facts.command
+        ),
+        hint: "Leave CASCADE out, and drop by name what depends on it".to_owned(),
     }
 }
 

@@ -4,6 +4,7 @@ mod basis;
 mod check;
 mod decide;
 pub mod decision;
+mod evidence;
 mod explain;
 mod parse;
 pub mod principal;
@@ -17,10 +18,11 @@ pub use crate::document::Problem;
 pub use basis::Basis;
 pub use decide::decide;
 pub use decision::{Decision, Denial, Obligations, OnRows, Permit, Place};
+pub use explain::through_view;
 pub use parse::{RuleFile, parse, size, subject as parse_subject};
 pub use principal::{Auth, Principal, PrincipalKind};
 pub use rule::{
-    AccountAuth, AccountRule, Domain, EndUserSource, LimitRule, Listed, ReadPosture, RuleSet, Sandbox,
-    SecretRef, Subject, TokenRule,
+    AccountAuth, AccountRule, Domain, EndUserSource, FunctionDefault, LimitRule, Listed, ReadPosture,
+    RuleSet, Sandbox, SecretRef, Subject, TokenRule,
 };
 pub use subject::{matches, obligations};

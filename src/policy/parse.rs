@@ -5,8 +5,8 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 
 use super::rule::{
-    AccountAuth, AccountRule, Domain, EndUserSource, LimitRule, Listed, ReadPosture, RuleSet, Sandbox,
-    SecretRef, Subject, TokenRule,
+    AccountAuth, AccountRule, Domain, EndUserSource, FunctionDefault, LimitRule, Listed, ReadPosture,
+    RuleSet, Sandbox, SecretRef, Subject, TokenRule,
 };
 use super::{Obligations, OnRows, Place};
 use crate::document::{self, Fields, Problem, Problems, Value};
@@ -89,6 +89,7 @@ fn company(value: &Value, rules: &mut RuleSet, problems: &mut Problems) {
     }
     if let Some(functions) = fields.take("functions") {
         let mut fields = Fields::of(functions, "functions", problems);
+        rules.functions_default = function_default(fields.take("default"), problems);
         rules.functions_allowed = listed(fields.take("allow"), "functions.allow", problems);
         rules.functions_denied = listed(fields.take("deny"), "functions.deny", problems);
         fields.end(problems);
@@ -98,6 +99,18 @@ fn company(value: &Value, rules: &mut RuleSet, problems: &mut Problems) {
     fields.later("egress", problems);
     fields.later("budgets", problems);
     fields.end(problems);
+}
+
+fn function_default(value: Option<&Value>, problems: &mut Problems) -> FunctionDefault {
+    let Some(value) = value else { return FunctionDefault::Deny };
+    match problems.text(value, "default").as_deref() {
+        Some("deny_volatile") => return FunctionDefault::DenyVolatile,
+        Some("deny") | None => {}
+        Some(other) => {
+            problems.tell_mend(&value.place, other, "unknown default", "`deny` or `deny_volatile`");
+        }
+    }
+    FunctionDefault::Deny
 }
 
 fn allowed(fields: &mut Fields<'_>, key: &'static str, problems: &mut Problems) -> BTreeMap<String, Listed> {

@@ -100,6 +100,15 @@ pub enum ReadPosture {
     Deny,
 }
 
+/// What holds for users' own functions that no list names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FunctionDefault {
+    Deny,
+    /// Those are called that the catalog vouches for: stable or immutable, with the caller's rights,
+    /// outside of sandboxes.
+    DenyVolatile,
+}
+
 /// An entry of a list, by where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
@@ -118,6 +127,7 @@ pub struct RuleSet {
     pub domains: Vec<Domain>,
     /// Groups named in the rules, with their members' names.
     pub groups: BTreeMap<String, Vec<String>>,
+    pub functions_default: FunctionDefault,
     /// Functions of users' own that may be called, by folded name.
     pub functions_allowed: BTreeMap<String, Listed>,
     pub functions_denied: BTreeMap<String, Listed>,
@@ -137,11 +147,18 @@ impl RuleSet {
             limits: Vec::new(),
             domains: Vec::new(),
             groups: BTreeMap::new(),
+            functions_default: FunctionDefault::Deny,
             functions_allowed: BTreeMap::new(),
             functions_denied: BTreeMap::new(),
             procedures_allowed: BTreeMap::new(),
             settings_allowed: BTreeMap::new(),
         }
+    }
+
+    /// Whether this is some domain's sandbox.
+    pub fn is_sandbox(&self, schema: &str) -> bool {
+        let mut sandboxes = self.domains.iter().filter_map(|domain| domain.sandbox.as_ref());
+        sandboxes.any(|sandbox| sandbox.schema.eq_ignore_ascii_case(schema))
     }
 
     /// The domain whose official or sandbox schema this is.

@@ -6,6 +6,9 @@ use super::*;
 use crate::refusal::Code;
 use crate::sql::{Class, Egress, Facts, Relation, SessionChange};
 
+#[path = "evidence_tests.rs"]
+mod evidence;
+
 const COMPANY: &str = "\
 accounts:
   tableau: { verifier: env:T, end_user: initial_sql }

@@ -732,8 +732,8 @@ fn known() -> Arc<Catalog> {
         name: name.to_owned(),
         kind,
         owner: "dbt".to_owned(),
-        columns: Vec::new(),
         reads: reads.iter().map(|(schema, name)| ((*schema).to_owned(), (*name).to_owned())).collect(),
+        ..RelationEntry::default()
     };
     Arc::new(Catalog::new(Snapshot {
         relations: vec![
