@@ -3,13 +3,13 @@ VENV := .venv
 PORT ?= 5439
 RUSTDOCFLAGS_STRICT := -D warnings
 
-.PHONY: help setup setup-demo venv build release demo test test-rust test-clients lint doc bench deny clean
+.PHONY: help setup setup-demo venv build release demo oracle test test-rust test-oracle test-clients lint doc bench deny clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
-setup: ## install what is missing: PostgreSQL, a C compiler, Python's venv, the clients' drivers
-	@scripts/setup postgresql cc python
+setup: ## install what is missing: PostgreSQL, a C compiler, libclang, Python's venv, the clients' drivers
+	@scripts/setup postgresql cc libclang python
 	@$(MAKE) --no-print-directory venv
 
 setup-demo:
@@ -32,13 +32,13 @@ demo: setup-demo release ## the gate on a private PostgreSQL with sample data (P
 	target/release/tollgate demo --port $(PORT)
 
 lint: ## formatting and clippy
-	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 doc: ## API documentation, broken links are errors
 	RUSTDOCFLAGS="$(RUSTDOCFLAGS_STRICT)" cargo doc --locked --no-deps --document-private-items
 
-test: setup lint doc test-rust test-clients ## everything that CI runs
+test: setup lint doc test-rust test-oracle test-clients ## everything that CI runs
 
 test-rust: ## unit, integration and documentation tests
 	@if cargo nextest --version >/dev/null 2>&1; then \
@@ -47,8 +47,15 @@ test-rust: ## unit, integration and documentation tests
 	  cargo test --locked; \
 	fi
 
+test-oracle: ## some thousand texts understood as PostgreSQL's parser does
+	cargo test --locked --package tollgate-oracle
+
 test-clients: build venv ## psql and Python's drivers through a running demo
 	TOLLGATE_BIN=$${TOLLGATE_BIN:-target/debug/tollgate} $(VENV)/bin/python -m pytest tests/clients
+
+oracle: ## 200,000 texts understood as PostgreSQL's parser does (ARGS="--seed 2 --texts 1000000")
+	@scripts/setup postgresql cc libclang
+	cargo run --locked --release --package tollgate-oracle -- $(ARGS)
 
 bench: setup-demo release ## pgbench through nothing, Tollgate and pgbouncer (ARGS="--seconds 10")
 	python3 benches/proxy/run.py $(ARGS)

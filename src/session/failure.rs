@@ -120,6 +120,15 @@ impl Session {
     /// Something that was passed on never came to be.
     fn forget(&mut self, pending: &Pending) {
         match pending {
+            // Another may have been sent behind the Sync that ends the skipping.
+            Pending::Parse { name }
+                if self.comes_again(
+                    |later| matches!(later, Pending::Parse { name: other } if other == name),
+                ) => {}
+            Pending::Bind { portal }
+                if self.comes_again(
+                    |later| matches!(later, Pending::Bind { portal: other } if other == portal),
+                ) => {}
             Pending::Parse { name } => {
                 self.statements.forget(name);
                 self.scope.deallocate(name);
@@ -129,6 +138,10 @@ impl Session {
             Pending::Execute(running) => self.outcome(running, "25P02", running.started),
             _ => {}
         }
+    }
+
+    fn comes_again(&self, is: impl Fn(&Pending) -> bool) -> bool {
+        self.pending.iter().skip_while(|pending| !matches!(pending, Pending::Sync)).any(is)
     }
 
     pub(super) fn scope_abort(&mut self) {

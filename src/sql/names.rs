@@ -183,6 +183,46 @@ pub(super) fn doubt_own(name: &str, scope: &Scope, facts: &mut Facts) {
     }
 }
 
+/// What a write to this name changes, with a doubt where it lands elsewhere.
+pub(super) fn targets(parts: &[String], scope: &Scope, facts: &mut Facts) -> BTreeSet<Relation> {
+    doubt_target(parts, facts);
+    let written = resolve_target(parts, scope);
+    if written.iter().any(|relation| relation.is_temp() && scope.is_temp_view(&relation.name)) {
+        doubt(facts, "a write through a temporary view lands in what the view reads");
+    }
+    written
+}
+
+/// What a CREATE of this name makes.
+pub(super) fn created(
+    parts: &[String],
+    temporary: bool,
+    scope: &Scope,
+    facts: &mut Facts,
+) -> BTreeSet<Relation> {
+    doubt_target(parts, facts);
+    let made = match parts.last() {
+        Some(name) if temporary => {
+            if parts.len() > 1 && !resolve_new(parts, scope).iter().all(Relation::is_temp) {
+                doubt(facts, "a temporary relation with a schema's name");
+            }
+            BTreeSet::from([Relation::temp(fold(name))])
+        }
+        _ => resolve_new(parts, scope),
+    };
+    spell(parts, &made, facts);
+    made
+}
+
+/// Keeps how the temporary ones among what is made are spelled.
+pub(super) fn spell(parts: &[String], made: &BTreeSet<Relation>, facts: &mut Facts) {
+    if let Some(name) = parts.last()
+        && made.iter().any(Relation::is_temp)
+    {
+        facts.temp_spellings.insert(fold(name), name.clone());
+    }
+}
+
 /// Adds a doubt once.
 pub(super) fn doubt(facts: &mut Facts, text: impl Into<String>) {
     let text = text.into();

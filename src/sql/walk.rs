@@ -13,12 +13,10 @@ use super::check::{add_missed_calls, check_changes};
 use super::effects::Effects;
 use super::letters::fold;
 use super::lex::Token;
-use super::names::{
-    doubt, doubt_function, doubt_name, doubt_target, resolve_new, resolve_read, resolve_target,
-};
+use super::names::{created, doubt_function, doubt_name, resolve_read, targets};
 use super::parse::Tree;
 use super::scope::Scope;
-use super::{Class, Facts, NotUnderstood, Relation};
+use super::{Class, Facts, NotUnderstood};
 
 /// The facts of a parsed statement; `tokens` are the same statement, to check the tree against.
 pub(super) fn walk(tree: &Tree, tokens: &[Token], scope: &Scope) -> Result<Facts, NotUnderstood> {
@@ -265,46 +263,6 @@ impl Walk<'_> {
         self.creates = true;
         self.intos += 1;
         ControlFlow::Continue(())
-    }
-}
-
-/// What a write to this name changes, with a doubt where it lands elsewhere.
-pub(super) fn targets(parts: &[String], scope: &Scope, facts: &mut Facts) -> BTreeSet<Relation> {
-    doubt_target(parts, facts);
-    let written = resolve_target(parts, scope);
-    if written.iter().any(|relation| relation.is_temp() && scope.is_temp_view(&relation.name)) {
-        doubt(facts, "a write through a temporary view lands in what the view reads");
-    }
-    written
-}
-
-/// What a CREATE of this name makes.
-pub(super) fn created(
-    parts: &[String],
-    temporary: bool,
-    scope: &Scope,
-    facts: &mut Facts,
-) -> BTreeSet<Relation> {
-    doubt_target(parts, facts);
-    let made = match parts.last() {
-        Some(name) if temporary => {
-            if parts.len() > 1 && !resolve_new(parts, scope).iter().all(Relation::is_temp) {
-                doubt(facts, "a temporary relation with a schema's name");
-            }
-            BTreeSet::from([Relation::temp(fold(name))])
-        }
-        _ => resolve_new(parts, scope),
-    };
-    spell(parts, &made, facts);
-    made
-}
-
-/// Keeps how the temporary ones among what is made are spelled.
-pub(super) fn spell(parts: &[String], made: &BTreeSet<Relation>, facts: &mut Facts) {
-    if let Some(name) = parts.last()
-        && made.iter().any(Relation::is_temp)
-    {
-        facts.temp_spellings.insert(fold(name), name.clone());
     }
 }
 

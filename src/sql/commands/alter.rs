@@ -8,10 +8,9 @@ use super::reader::Reader;
 use super::tables::definition;
 use crate::sql::letters::fold;
 use crate::sql::lex::Token;
-use crate::sql::names::{doubt, doubt_target};
+use crate::sql::names::{doubt, doubt_target, targets};
 use crate::sql::temporary::TempKind;
 use crate::sql::understand::Context;
-use crate::sql::walk::targets;
 use crate::sql::{Class, Egress, Facts, NotUnderstood, Relation, TransactionStep};
 
 pub(super) fn alter(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {

@@ -10,9 +10,8 @@ use super::tables::{self, behind, definition};
 use crate::sql::check::add_calls;
 use crate::sql::letters::fold;
 use crate::sql::lex::{Kind as Shape, Token};
-use crate::sql::names::{doubt, doubt_target};
+use crate::sql::names::{created, doubt, doubt_target, targets};
 use crate::sql::understand::Context;
-use crate::sql::walk::{created, targets};
 use crate::sql::{Class, Egress, Facts, NotUnderstood, Relation};
 
 pub(super) fn create(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {

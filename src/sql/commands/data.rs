@@ -9,9 +9,8 @@ use super::reader::Reader;
 use crate::sql::check::add_missed_calls;
 use crate::sql::letters::fold;
 use crate::sql::lex::{Kind, Token};
-use crate::sql::names::{doubt, doubt_function, doubt_name, resolve_read};
+use crate::sql::names::{doubt, doubt_function, doubt_name, resolve_read, targets};
 use crate::sql::understand::{Context, facts_of, inner_text, query};
-use crate::sql::walk::targets;
 use crate::sql::{Class, Egress, Facts, NotUnderstood, TransactionStep};
 
 /// Redshift takes DELETE without FROM.

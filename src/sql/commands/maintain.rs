@@ -4,9 +4,8 @@ use super::Read;
 use super::create::whole_schema;
 use super::reader::Reader;
 use crate::sql::lex::Kind;
-use crate::sql::names::doubt;
+use crate::sql::names::{doubt, targets};
 use crate::sql::understand::Context;
-use crate::sql::walk::targets;
 use crate::sql::{Class, Facts};
 
 pub(super) fn vacuum(word: &str, reader: &mut Reader<'_>, context: &Context<'_>) -> Read {

@@ -7,9 +7,8 @@ use super::reader::Reader;
 use crate::sql::check::add_calls;
 use crate::sql::letters::fold;
 use crate::sql::lex::Token;
-use crate::sql::names::{doubt, doubt_name, doubt_target, resolve, resolve_target};
+use crate::sql::names::{created, doubt, doubt_name, doubt_target, resolve, resolve_target, targets};
 use crate::sql::understand::{Context, facts_of};
-use crate::sql::walk::{created, targets};
 use crate::sql::{Class, Facts, NotUnderstood, Relation};
 
 pub(super) fn table(reader: &mut Reader<'_>, temporary: bool, context: &Context<'_>) -> Read {
