@@ -48,7 +48,8 @@ impl Count {
     }
 }
 
-/// One scene alone, as in `WORLD_ONLY='temporary' cargo test --test world`.
+/// `WORLD_ONLY='a view' WORLD_SHOW=1 cargo test --test world scenes -- --nocapture` plays the scenes whose titles
+/// hold these words and shows what is heard; `WORLD_SEED` and `WORLD_STATEMENTS` draw another stream.
 fn is_wanted(name: &str) -> bool {
     std::env::var("WORLD_ONLY").map_or(true, |only| name.contains(&only))
 }

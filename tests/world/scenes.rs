@@ -1,10 +1,11 @@
 //! Scenes of several steps, played on one or two sessions of the analyst.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use super::place::{World, changed};
 use super::talk::{Fate, Saying, fate};
-use crate::support::client::Client;
+use crate::support::client::{Client, Frame};
 use crate::support::{say, until};
 
 pub struct Scene {
@@ -60,94 +61,108 @@ impl Scene {
 
     /// Each step once, counted by its fate, and the parts of the world that the scene changed.
     pub fn play(&self, world: &mut World, count: &mut impl FnMut(Fate)) -> Vec<String> {
-        let mut clients: BTreeMap<u8, Client> = BTreeMap::new();
-        let mut said: BTreeMap<u8, Saying> = BTreeMap::new();
-        let mut before = world.sum();
-        let mut found = Vec::new();
+        let mut stage = Stage::new(world);
         for line in &self.steps {
-            match &line.step {
-                Step::Steward(sql) => {
-                    let sql = world.place(sql);
-                    world.steward(&sql);
-                    before = world.sum();
-                    continue;
-                }
-                Step::Waiting(count) => {
-                    // One that is refused does not wait.
-                    let answered = || clients.values().any(Client::is_answered);
-                    until("a session that waits", || answered() || world.waiting() >= *count);
-                    continue;
-                }
-                Step::Flush(count) => {
-                    let client = clients.entry(line.session).or_insert_with(|| world.analyst());
-                    let saying = said.remove(&line.session).unwrap_or_default();
-                    saying.flush().say(client).unwrap();
-                    for _ in 0..*count {
-                        client.until(b'C').unwrap();
-                    }
-                    continue;
-                }
-                Step::Terminate => {
-                    if let Some(mut client) = clients.remove(&line.session) {
-                        client.send(&say::message(b'X', b"")).unwrap();
-                        client.rest();
-                    }
-                    said.remove(&line.session);
-                    continue;
-                }
-                Step::Leave => {
-                    clients.remove(&line.session);
-                    said.remove(&line.session);
-                    continue;
-                }
-                _ => {}
+            if let Some(heard) = stage.take(line) {
+                count(stage.weigh(line.session, heard));
             }
-            let client = clients.entry(line.session).or_insert_with(|| world.analyst());
-            let saying = said.remove(&line.session).unwrap_or_default();
-            let (saying, now) = line.step.add(saying, world);
-            if !now {
-                said.insert(line.session, saying);
-                continue;
-            }
-            let heard = match &line.step {
-                Step::Send(_) => {
-                    let sent = saying.say(client);
-                    said.insert(line.session, saying);
-                    if let Err(error) = sent {
-                        found.push(format!("not said: {error}"));
-                    }
-                    continue;
-                }
-                Step::Hear => saying.hear(client),
-                _ => saying.tell(client),
-            };
-            match heard {
-                Ok(frames) => {
-                    if std::env::var_os("WORLD_SHOW").is_some() {
-                        eprintln!("    {:?} {frames:?}", String::from_utf8_lossy(&saying.bytes));
-                    }
-                    count(fate(&frames));
-                }
-                Err(error) => {
-                    count(Fate::Refused);
-                    found.extend(
-                        (error.kind() != std::io::ErrorKind::UnexpectedEof)
-                            .then(|| format!("no answer: {error}")),
-                    );
-                    clients.remove(&line.session);
-                }
-            }
-            found.extend(changed(&before, &world.sum()));
-            if !found.is_empty() {
+            if !stage.found.is_empty() {
                 break;
             }
         }
-        found
+        stage.found
     }
 
     /// Whether the scene needs a world of its own making.
     pub fn is_staged(&self) -> bool {
         self.steps.iter().any(|line| matches!(line.step, Step::Steward(_)))
+    }
+}
+
+/// A scene on its way.
+struct Stage<'a> {
+    world: &'a mut World,
+    clients: BTreeMap<u8, Client>,
+    /// What is not said yet, or not yet heard.
+    said: BTreeMap<u8, Saying>,
+    before: String,
+    found: Vec<String>,
+}
+
+impl<'a> Stage<'a> {
+    fn new(world: &'a mut World) -> Self {
+        let before = world.sum();
+        Self { world, clients: BTreeMap::new(), said: BTreeMap::new(), before, found: Vec::new() }
+    }
+
+    /// Takes one step; what was heard, where the step hears something.
+    fn take(&mut self, line: &Line) -> Option<io::Result<Vec<Frame>>> {
+        let session = line.session;
+        match &line.step {
+            Step::Steward(sql) => {
+                let sql = self.world.place(sql);
+                self.world.steward(&sql);
+                self.before = self.world.sum();
+                return None;
+            }
+            Step::Waiting(count) => {
+                // One that is refused does not wait.
+                let answered = || self.clients.values().any(Client::is_answered);
+                until("a session that waits", || answered() || self.world.waiting() >= *count);
+                return None;
+            }
+            Step::Terminate | Step::Leave => {
+                let mut client = self.clients.remove(&session)?;
+                self.said.remove(&session);
+                if matches!(line.step, Step::Terminate) {
+                    client.send(&say::message(b'X', b"")).unwrap();
+                    client.rest();
+                }
+                return None;
+            }
+            _ => {}
+        }
+        let client = self.clients.entry(session).or_insert_with(|| self.world.analyst());
+        let (saying, now) = line.step.add(self.said.remove(&session).unwrap_or_default(), self.world);
+        match &line.step {
+            Step::Flush(count) => {
+                saying.flush().say(client).unwrap();
+                for _ in 0..*count {
+                    client.until(b'C').unwrap();
+                }
+                None
+            }
+            Step::Send(_) => {
+                saying.say(client).unwrap();
+                self.said.insert(session, saying);
+                None
+            }
+            Step::Hear => Some(saying.hear(client)),
+            _ if now => Some(saying.tell(client)),
+            _ => {
+                self.said.insert(session, saying);
+                None
+            }
+        }
+    }
+
+    /// What became of a step, and of the world.
+    fn weigh(&mut self, session: u8, heard: io::Result<Vec<Frame>>) -> Fate {
+        if std::env::var_os("WORLD_SHOW").is_some() {
+            eprintln!("    {heard:?}");
+        }
+        let fate = match heard {
+            Ok(frames) => fate(&frames),
+            Err(error) => {
+                if error.kind() != io::ErrorKind::UnexpectedEof {
+                    self.found.push(format!("no answer: {error}"));
+                }
+                self.clients.remove(&session);
+                Fate::Refused
+            }
+        };
+        self.found.extend(changed(&self.before, &self.world.sum()));
+        fate
     }
 }
 
