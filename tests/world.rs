@@ -162,3 +162,49 @@ fn no_word_before_the_login_changes_what_may_be_done() {
     }
     count.tell(&[]);
 }
+
+/// What the witness must see: a change past the gate, and the part of the world that it is told by.
+const SEEN: [(&str, &str); 30] = [
+    ("UPDATE orders.daily SET total = total + 1 WHERE day = 1", "rows of orders.daily"),
+    ("ALTER TABLE orders.daily ALTER COLUMN total SET DEFAULT 3", "defaults"),
+    ("ALTER TABLE orders.daily ALTER COLUMN total SET STATISTICS 7", "columns"),
+    ("ALTER TABLE orders.lines SET (fillfactor = 80)", "relations"),
+    ("ALTER TABLE orders.daily DROP CONSTRAINT daily_total_check", "constraints"),
+    ("CREATE INDEX ON orders.lines (n)", "indexes"),
+    ("CREATE OR REPLACE VIEW orders.recent AS SELECT * FROM orders.daily", "rules"),
+    ("ALTER TABLE orders.daily DISABLE TRIGGER touched", "triggers"),
+    ("ALTER POLICY all_of_it ON orders.customers USING (false)", "policies"),
+    ("ALTER TABLE orders.child NO INHERIT orders.daily", "heirs"),
+    ("ALTER STATISTICS orders.daily_stats SET STATISTICS 9", "statistics"),
+    ("COMMENT ON TABLE orders.daily IS 'else'", "comments"),
+    ("GRANT SELECT ON orders.lines TO dbt", "relations"),
+    ("ALTER TABLE orders.lines OWNER TO dbt", "relations"),
+    ("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO dbt", "default rights"),
+    ("SELECT nextval('orders.numbers')", "sequences"),
+    ("ALTER TYPE orders.status ADD VALUE 'lost'", "labels"),
+    ("ALTER DOMAIN orders.amount SET NOT NULL", "types"),
+    ("ALTER FUNCTION orders.log(text) STRICT", "functions"),
+    ("CREATE CAST (orders.pair AS text) WITH INOUT", "casts"),
+    ("GRANT dbt TO postgres", "roles"),
+    ("ALTER ROLE dbt SET work_mem TO '1MB'", "roles"),
+    ("ALTER DATABASE dev CONNECTION LIMIT 90", "databases"),
+    ("CREATE EXTENSION IF NOT EXISTS plpgsql; ALTER LANGUAGE plpgsql OWNER TO dbt", "code"),
+    ("ALTER PUBLICATION changes SET (publish = 'insert')", "publications"),
+    ("ALTER SERVER elsewhere OPTIONS (ADD a 'b')", "foreign"),
+    ("SELECT lo_put(4242, 0, 'else')", "large objects"),
+    ("ALTER SYSTEM SET work_mem TO '2MB'", "files"),
+    ("CREATE SCHEMA made", "schemas"),
+    ("SELECT pg_advisory_lock(1), pg_create_physical_replication_slot('s')", "replication"),
+];
+
+#[test]
+fn the_witness_sees_each_kind_of_change() {
+    let mut world = World::build(false);
+    for (sql, part) in SEEN {
+        let before = world.sum();
+        assert_eq!(place::changed(&before, &world.sum()), [""; 0], "before {sql}");
+        world.steward(sql);
+        let seen = place::changed(&before, &world.sum());
+        assert!(seen.iter().any(|seen| seen == part), "{sql}: {seen:?}");
+    }
+}
