@@ -103,6 +103,14 @@ impl Client {
         self.stream.write_all(bytes)
     }
 
+    /// Whether something waits to be read, or the connection has ended.
+    pub fn is_answered(&self) -> bool {
+        self.stream.set_nonblocking(true).unwrap();
+        let answered = self.stream.peek(&mut [0]).is_ok();
+        self.stream.set_nonblocking(false).unwrap();
+        answered
+    }
+
     /// The next frame; `None` at the end of the connection.
     pub fn frame(&mut self) -> io::Result<Option<Frame>> {
         let mut head = [0; 5];
