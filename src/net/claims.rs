@@ -66,6 +66,10 @@ impl Claimed {
         true
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.relations.is_empty()
+    }
+
     /// The session is idle: its work is done or undone.
     pub fn release(&mut self) {
         for relation in std::mem::take(&mut self.relations) {

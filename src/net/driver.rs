@@ -147,10 +147,14 @@ impl Driver {
     /// Runs the session to its end and records it.
     pub async fn run(mut self) -> End {
         let end = self.relay().await;
+        let at_work = !self.session.is_idle() && !self.claimed.is_empty();
         self.session.end("08006", Instant::now());
         let _ = self.effects();
         self.tell_definitions();
         self.farewell(&end).await;
+        if at_work {
+            tokio::spawn(outlast(self.upstream, self.claimed));
+        }
         end
     }
 
@@ -322,6 +326,18 @@ impl Driver {
         })
         .await;
     }
+}
+
+/// Keeps the claims of a session that has gone until the server has ended what it still works at.
+async fn outlast(mut upstream: Upstream, claimed: Claimed) {
+    let gone = async {
+        while upstream.channel.read().await.is_ok_and(|read| read > 0) {
+            upstream.channel.input.clear();
+        }
+    };
+    // A server that is lost for so long has lost the work too.
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(6 * 3600), gone).await;
+    drop(claimed);
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -17,7 +17,7 @@ pub(super) fn question(gate: &Gate) -> Option<String> {
         .filter(|_| !matches!(gate.kind, crate::session::GateKind::Execute { .. }))
         // A materialized view is filled from its own definition, whoever asks.
         .filter(|judged| judged.statement.facts.command != "REFRESH MATERIALIZED VIEW")
-        .flat_map(|judged| &judged.statement.facts.writes)
+        .flat_map(|judged| judged.statement.facts.writes.iter().chain(&judged.statement.facts.locks))
         .filter(|written| !written.is_temp())
         .map(condition)
         .collect();

@@ -48,7 +48,10 @@ impl Case<'_> {
         }
         let mut dropped = self.facts.alters.iter().filter(|relation| !relation.is_temp());
         dropped.find_map(|dropped| match self.basis.catalog {
-            Some(catalog) if self.knows(dropped, catalog) => self.dependent(dropped, catalog),
+            Some(catalog) if self.knows(dropped, catalog) => {
+                // A snapshot may be older than what depends on it: it frees nothing by itself.
+                self.dependent(dropped, catalog).or_else(|| self.blind_cascade(dropped))
+            }
             Some(_) | None => self.blind_cascade(dropped),
         })
     }

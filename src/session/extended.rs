@@ -41,7 +41,10 @@ impl Session {
             return self.fault(refusal.with_hint("Close those no longer needed"));
         }
         let scope_version = self.scope_version;
-        self.statements.keep(name, Prepared { text, statement, types: types.into(), scope_version });
+        self.statements.keep(
+            name,
+            Prepared { text, statement, types: types.into(), scope_version, epoch: self.scope.epoch() },
+        );
         self.pending.push_back(Pending::Parse { name: name.to_owned() });
         Step::Pass
     }
@@ -104,7 +107,14 @@ impl Session {
                 Err(step) => return step,
             };
             let weighed = permit.obligations().cost.is_some() && statement.facts.estimable;
-            if weighed || statement.facts.writes.iter().any(|written| !written.is_temp()) {
+            if weighed
+                || statement
+                    .facts
+                    .writes
+                    .iter()
+                    .chain(&statement.facts.locks)
+                    .any(|written| !written.is_temp())
+            {
                 let asked = self.asked(Protocol::Extended, &prepared.text);
                 let kind = GateKind::Bind { portal: portal.to_owned(), statement: name.to_owned() };
                 let statements = vec![Judged { statement: statement.clone(), permit }];
@@ -137,16 +147,23 @@ impl Session {
         }
         let text = Arc::clone(self.scope.prepared(name)?);
         // A version that never is makes its facts be found anew.
-        Some(Prepared { text, statement: None, types: [0, 0].as_slice().into(), scope_version: u64::MAX })
+        Some(Prepared {
+            text,
+            statement: None,
+            types: [0, 0].as_slice().into(),
+            scope_version: u64::MAX,
+            epoch: self.scope.prepared_epoch(name),
+        })
     }
 
     /// The same with facts as names mean them now.
     fn current(&self, mut prepared: Prepared) -> Result<Prepared, Step> {
         if prepared.scope_version != self.scope_version {
-            let found = understand(&prepared.text, &self.scope, &self.bounds.text).map_err(|fault| {
-                let asked = self.asked(Protocol::Extended, &prepared.text);
-                Step::refuse(not_understood(&prepared.text, &fault, asked, false))
-            })?;
+            let found = understand(&prepared.text, &self.scope.since(prepared.epoch), &self.bounds.text)
+                .map_err(|fault| {
+                    let asked = self.asked(Protocol::Extended, &prepared.text);
+                    Step::refuse(not_understood(&prepared.text, &fault, asked, false))
+                })?;
             prepared.statement = found.into_iter().next();
             prepared.scope_version = self.scope_version;
         }
@@ -215,7 +232,7 @@ impl Session {
     }
 
     /// A fault of the protocol's use, answered in its place as the server would.
-    fn fault(&self, refusal: Refusal) -> Step {
+    pub(super) fn fault(&self, refusal: Refusal) -> Step {
         let asked = self.asked(Protocol::Extended, "");
         Step::refuse(Refused { refusal, asked, protests: Vec::new(), in_query: false })
     }

@@ -28,6 +28,14 @@ impl Session {
         if self.pending.len() >= self.bounds.pipeline_max {
             return Step::Hold;
         }
+        if let Some(names) = names(&message) {
+            self.open_pipeline = true;
+            // The server cuts them, and would take two for one.
+            if names.iter().any(|name| name.len() > NAME_BYTES_MAX) {
+                let text = format!("tollgate: a name of more than {NAME_BYTES_MAX} bytes");
+                return self.fault(Refusal::fault("42622", text).with_hint("Name it shorter"));
+            }
+        }
         if !matches!(message, Frontend::CopyData) && self.scope.go_by(basis.catalog) {
             self.scope_version = self.scope_version.wrapping_add(1);
         }
@@ -50,6 +58,7 @@ impl Session {
 
     /// Something that ends with ReadyForQuery goes on.
     pub(super) fn push_ready(&mut self, pending: Pending) -> Step {
+        self.open_pipeline = false;
         self.epoch = self.epoch.wrapping_add(1);
         self.pending.push_back(pending);
         Step::Pass
@@ -174,6 +183,29 @@ impl Session {
         } else {
             self.pending.push_back(Pending::Refused(refusal));
         }
+    }
+}
+
+/// What the server keeps of a statement's or portal's name (PostgreSQL, NAMEDATALEN).
+const NAME_BYTES_MAX: usize = 63;
+
+/// The names that a message of the extended protocol bears.
+fn names<'a>(message: &Frontend<'a>) -> Option<[&'a str; 2]> {
+    match message {
+        Frontend::Parse { name, .. } => Some([name, ""]),
+        Frontend::Bind { portal, statement, .. } => Some([portal, statement]),
+        Frontend::Execute { portal, .. } => Some([portal, ""]),
+        Frontend::Describe(target) | Frontend::Close(target) => match target {
+            Target::Statement(name) | Target::Portal(name) => Some([name, ""]),
+        },
+        Frontend::Query(_)
+        | Frontend::Sync
+        | Frontend::Flush
+        | Frontend::Terminate
+        | Frontend::CopyData
+        | Frontend::CopyDone
+        | Frontend::CopyFail
+        | Frontend::FunctionCall => None,
     }
 }
 

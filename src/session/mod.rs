@@ -79,6 +79,8 @@ pub struct Session {
     muted: bool,
     /// The same in a block: it has to fail as the client believes it did.
     fail_block: bool,
+    /// Something of the extended protocol was sent since the last Sync: its transaction is open.
+    open_pipeline: bool,
     /// Counts Sync and Query passed on, to tell which portals a transaction's end takes with it.
     epoch: u64,
     epoch_answered: u64,
@@ -119,6 +121,7 @@ impl Session {
             skipping: false,
             muted: false,
             fail_block: false,
+            open_pipeline: false,
             epoch: 0,
             epoch_answered: 0,
             statements: Statements::default(),
@@ -154,7 +157,7 @@ impl Session {
 
     /// Nothing runs and no transaction is open: the session can end without harm.
     pub fn is_idle(&self) -> bool {
-        self.is_quiet() && self.status == Status::Idle
+        self.is_quiet() && self.status == Status::Idle && !self.open_pipeline
     }
 
     /// From now on only what ends a transaction is passed on.

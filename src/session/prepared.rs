@@ -15,6 +15,8 @@ pub(super) struct Prepared {
     pub types: Arc<[u8]>,
     /// The scope's version under which `statement` was found.
     pub scope_version: u64,
+    /// The scope's epoch at its Parse, see [`crate::sql::Scope::since`].
+    pub epoch: u64,
 }
 
 /// A portal as Bind left it.

@@ -213,15 +213,11 @@ fn qualified(tokens: &[Token], at: usize) -> String {
     parts.join(".")
 }
 
-/// `(x).f` is `f(x)` where no field of that name is: a call if the name is known to act.
+/// `x.f` is `f(x)` where no such field or column is: a call if the name is known to act.
 fn add_notation(tokens: &[Token], at: usize, facts: &mut Facts) {
-    let mark = |back: usize, marks: [char; 2]| {
-        let token = at.checked_sub(back).and_then(|at| tokens.get(at));
-        token.is_some_and(|token| marks.iter().any(|mark| token.is_mark(*mark)))
-    };
+    let dotted = at.checked_sub(1).and_then(|at| tokens.get(at)).is_some_and(|dot| dot.is_mark('.'));
     if let Some(Kind::Word { value, .. }) = tokens.get(at).map(|token| &token.kind)
-        && mark(1, ['.', '.'])
-        && mark(2, [')', ']'])
+        && dotted
         && matches!(risk(&fold(value)), FunctionRisk::Effect(_))
     {
         facts.functions.insert(fold(value));

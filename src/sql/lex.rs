@@ -70,11 +70,21 @@ pub(super) fn lex(text: &str) -> Result<Vec<Token>, NotUnderstood> {
     }
     let mut lexer = Lexer { text, at: 0, tokens: Vec::new() };
     while lexer.step()? {}
-    Ok(lexer.tokens)
+    let signed = lexer.tokens.windows(3).find(|three| is_signed_call(three));
+    match signed.and_then(|three| three.get(1)) {
+        Some(token) => Err(refuse("`#` before what may be a call", token.start)),
+        None => Ok(lexer.tokens),
+    }
 }
 
 fn refuse(reason: &str, offset: usize) -> NotUnderstood {
     NotUnderstood { reason: reason.to_owned(), offset }
+}
+
+/// `, #f (`: an operator before a call, or a temporary table with its columns.
+fn is_signed_call(tokens: &[Token]) -> bool {
+    let [comma, Token { kind: Kind::Word { value, .. }, .. }, bracket] = tokens else { return false };
+    comma.is_mark(',') && value.starts_with('#') && bracket.is_mark('(')
 }
 
 struct Lexer<'a> {
@@ -327,10 +337,6 @@ impl Lexer<'_> {
         }
         self.at += 1;
         let name = self.take_while(continues_name);
-        let listed = self.tokens.last().is_some_and(|last| last.is_mark(','));
-        if listed && self.rest().trim_ascii_start().starts_with('(') {
-            return Err(refuse("`#` before what may be a call", start));
-        }
         self.word(fold(&format!("#{name}")), true, start)
     }
 

@@ -14,6 +14,7 @@ mod letters;
 mod lex;
 mod names;
 mod parse;
+mod plans;
 pub mod scope;
 mod split;
 mod temporary;

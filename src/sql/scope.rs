@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::letters::fold;
+use super::plans::Plans;
 use super::temporary::{TempKind, TempRelations};
 use super::{CursorStep, Facts, PreparedStep, SessionChange, TransactionStep};
 use crate::catalog::Catalog;
@@ -74,8 +75,7 @@ pub struct Scope {
     pinned: Vec<String>,
     state: State,
     transaction: Option<Transaction>,
-    /// By names as spelled.
-    prepared: BTreeMap<String, Arc<str>>,
+    prepared: Plans,
     catalog: Option<Arc<Catalog>>,
 }
 
@@ -98,7 +98,7 @@ impl Scope {
             pinned,
             state,
             transaction: None,
-            prepared: BTreeMap::new(),
+            prepared: Plans::default(),
             catalog: None,
         }
     }
@@ -146,7 +146,35 @@ impl Scope {
 
     /// The text of a prepared statement.
     pub fn prepared(&self, name: &str) -> Option<&Arc<str>> {
-        self.prepared.get(name)
+        self.prepared.text(name)
+    }
+
+    /// When a statement was prepared, for [`Scope::since`].
+    pub fn prepared_epoch(&self, name: &str) -> u64 {
+        self.prepared.epoch_of(name)
+    }
+
+    /// Counts how often temporary names changed.
+    pub fn epoch(&self) -> u64 {
+        self.prepared.epoch()
+    }
+
+    /// The scope for a statement prepared at `epoch`: a temporary name that changed since may mean what
+    /// the server's plan was made for, which it keeps though a new relation stands before it.
+    pub fn since(&self, epoch: u64) -> Self {
+        let mut scope = self.clone();
+        if self.prepared.forgot_since(epoch) {
+            self.state.temp.names().for_each(|name| scope.state.temp.blur(name));
+        }
+        for name in self.prepared.touched_since(epoch) {
+            scope.state.temp.blur(name);
+        }
+        scope
+    }
+
+    /// Notes which temporary names are others than before.
+    fn touch(&mut self, before: &TempRelations) {
+        self.prepared.touch(before.differing(&self.state.temp), 4 * self.bounds.temp_relations_max);
     }
 
     /// What a cursor reads, as declared.
@@ -173,7 +201,7 @@ impl Scope {
     /// disagree on which is meant.
     pub(super) fn blurs(&self, name: &str) -> bool {
         let savepoints = self.transaction.iter().flat_map(|transaction| &transaction.savepoints);
-        let names = self.prepared.keys().chain(self.state.cursors.keys());
+        let names = self.prepared.names().chain(self.state.cursors.keys());
         let mut names = names.chain(savepoints.map(|(name, _)| name));
         names.any(|other| other != name && other.eq_ignore_ascii_case(name))
     }
@@ -181,11 +209,7 @@ impl Scope {
     /// Keeps a named statement of PREPARE or of the protocol's Parse: one name space.
     pub fn prepare(&mut self, name: &str, text: Arc<str>) -> Result<(), ScopeFull> {
         let max = self.bounds.prepared_max;
-        if self.prepared.len() >= max && !self.prepared.contains_key(name) {
-            return Err(ScopeFull { what: "prepared statements", max });
-        }
-        self.prepared.insert(name.to_owned(), text);
-        Ok(())
+        self.prepared.keep(name, text, max)
     }
 
     pub fn deallocate(&mut self, name: &str) {
@@ -198,7 +222,14 @@ impl Scope {
             return Ok(());
         }
         self.enter(false);
-        self.state.temp.apply(facts, self.bounds.temp_relations_max)?;
+        let makes = facts.drops_all_temp
+            || !facts.drops_temp.is_empty()
+            || facts.creates.iter().any(super::Relation::is_temp);
+        if makes {
+            let before = self.state.temp.clone();
+            self.state.temp.apply(facts, self.bounds.temp_relations_max)?;
+            self.touch(&before);
+        }
         for change in &facts.session {
             self.apply_setting(change);
         }
@@ -342,7 +373,8 @@ impl Scope {
             transaction.savepoints.truncate(at + 1);
             transaction.failed = false;
             if let Some((_, state)) = transaction.savepoints.last() {
-                self.state = state.clone();
+                let before = std::mem::replace(&mut self.state, state.clone());
+                self.touch(&before.temp);
             }
         }
     }
@@ -358,10 +390,12 @@ impl Scope {
 
     fn rollback(&mut self, chain: bool) {
         if let Some(transaction) = self.transaction.take() {
-            self.state = match transaction.committed {
+            let state = match transaction.committed {
                 Some(committed) => either(transaction.start, committed),
                 None => transaction.start,
             };
+            let before = std::mem::replace(&mut self.state, state);
+            self.touch(&before.temp);
         }
         self.commit(chain);
     }

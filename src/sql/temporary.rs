@@ -97,6 +97,20 @@ impl TempRelations {
         Ok(())
     }
 
+    /// From here on the name may mean a relation behind it too.
+    pub(super) fn blur(&mut self, name: &str) {
+        if let Some(temp) = self.0.get_mut(name) {
+            temp.certain = false;
+        }
+    }
+
+    /// Names that are others, or not, in the one and the other.
+    pub(super) fn differing(&self, other: &Self) -> Vec<String> {
+        let names = self.0.keys().chain(other.0.keys());
+        let differ = |name: &&String| self.0.get(*name) != other.0.get(*name);
+        names.filter(differ).cloned().collect()
+    }
+
     /// What holds whichever of two is true.
     pub(super) fn either(&self, other: &Self) -> Self {
         let mut both = self.clone();

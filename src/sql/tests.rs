@@ -903,3 +903,27 @@ fn words_that_a_parser_takes_for_names_hide_nothing() {
     );
     assert!(last("select convert(integer, a) from t").functions.contains("convert"));
 }
+
+#[test]
+fn a_plan_may_be_older_than_the_temporary_relation_before_it() {
+    let path = "set search_path to orders; create temp table daily (a int);";
+    let execute = |between: &str| {
+        let text = format!("{path} prepare s as delete from daily; {between} execute s");
+        shown(&last(&text).writes)
+    };
+    assert_eq!(execute(""), "temp.daily");
+    assert_eq!(execute("create temp table other (a int);"), "temp.daily");
+    assert_eq!(execute("drop table daily; create temp table daily (a int);"), "orders.daily temp.daily");
+    doubted("create temp view v as select * from orders.daily; select * from v for update");
+    for text in [
+        "select g.lo_unlink from generate_series(1, 1) g",
+        "select r.\"nextval\" from t r",
+        "prepare p as select $1.nextval",
+    ] {
+        assert!(
+            last(text).functions.iter().any(|name| ["lo_unlink", "nextval"].contains(&name.as_str())),
+            "{text}"
+        );
+    }
+    assert!(last("create statistics pg_temp.daily on a, b from t").creates.is_empty());
+}

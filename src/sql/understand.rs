@@ -97,6 +97,10 @@ pub(super) fn inner_text(text: &str, context: &Context<'_>, offset: usize) -> Re
 }
 
 impl<'a> Context<'a> {
+    pub(super) fn with_scope(&self, scope: &'a Scope) -> Self {
+        Self { scope, ..*self }
+    }
+
     /// The source of these tokens, as written.
     pub(super) fn source(&self, tokens: &[Token]) -> &'a str {
         match (tokens.first(), tokens.last()) {

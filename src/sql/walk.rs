@@ -13,7 +13,7 @@ use super::check::{add_missed_calls, check_changes};
 use super::effects::Effects;
 use super::letters::fold;
 use super::lex::Token;
-use super::names::{created, doubt_function, doubt_name, resolve_read, targets};
+use super::names::{created, doubt, doubt_function, doubt_name, resolve_read, targets};
 use super::parse::Tree;
 use super::scope::Scope;
 use super::{Class, Facts, NotUnderstood};
@@ -50,6 +50,9 @@ pub(super) fn walk(tree: &Tree, tokens: &[Token], scope: &Scope) -> Result<Facts
     effects.settle(tokens, &mut facts);
     if locking {
         facts.locks = facts.reads.clone();
+        if facts.locks.iter().any(|lock| lock.is_temp() && scope.is_temp_view(&lock.name)) {
+            doubt(&mut facts, "a lock of a temporary view's rows is one of what the view reads");
+        }
     }
     if creates {
         facts.class = facts.class.max(Class::Ddl);

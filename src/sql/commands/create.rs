@@ -170,6 +170,7 @@ fn statistics(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     if reader.keyword() != Some("on") {
         let name = reader.name()?;
         facts.creates = created(&name, false, context.scope, &mut facts);
+        facts.creates.retain(|made| !made.is_temp());
     }
     let rest = reader.rest();
     let from = rest.iter().rposition(|token| token.keyword() == Some("from"));

@@ -99,12 +99,15 @@ fn on_relation(
     }
     // A table may be called `domain`.
     let next = reader.rest().get(1);
-    if next.is_some_and(|next| matches!(next.kind, Shape::Word { .. }) && next.keyword() != Some("is")) {
-        reader.eat(&["domain"]);
-    }
+    let named =
+        next.is_some_and(|next| matches!(next.kind, Shape::Word { .. }) && next.keyword() != Some("is"));
+    let of_domain = named && reader.eat(&["domain"]);
     let name = reader.name()?;
-    let table = altered_table(&name, facts, context);
-    facts.alters.extend(table);
+    let held = altered_table(&name, facts, context);
+    facts.alters.extend(held);
+    if of_domain {
+        facts.alters.extend(resolve_new(&name, context.scope));
+    }
     Ok(())
 }
 

@@ -116,7 +116,10 @@ pub(super) fn execute(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let offset = reader.offset();
     let name = reader.word()?;
     let mut facts = match context.scope.prepared(&name) {
-        Some(text) => inner_text(text, context, offset)?,
+        Some(text) => {
+            let scope = context.scope.since(context.scope.prepared_epoch(&name));
+            inner_text(text, &context.with_scope(&scope), offset)?
+        }
         None => {
             let mut facts = Facts::plain(Class::Call, "EXECUTE");
             doubt(&mut facts, format!("the prepared statement `{name}` is not known"));
