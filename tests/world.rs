@@ -60,15 +60,41 @@ fn read(file: &str) -> String {
 
 #[test]
 fn scenes_of_an_attacker_change_nothing_outside_the_sandbox() {
-    play_scenes(World::build(false));
+    play_scenes(false);
 }
 
 #[test]
 fn scenes_of_an_attacker_change_nothing_where_the_catalog_is_known() {
-    play_scenes(World::build(true));
+    play_scenes(true);
 }
 
-fn play_scenes(mut world: World) {
+/// What a steward builds on a sandbox changes with it: not the gate's to hold.
+const BUILT_ON_A_SANDBOX: [&str; 4] = [
+    "dependents: official rows that lean on rows of the sandbox",
+    "dependents: an official heir of the sandbox",
+    "dependents: an official heir's columns",
+    "dependents: an official partition of the sandbox's table",
+];
+
+/// Code of an official schema that runs under the name of a column, a built-in function, an operator, a
+/// type: names alone do not tell, the catalog does.
+const NOT_TOLD_BY_NAMES: [&str; 8] = [
+    "a function by column notation: of a row",
+    "a function by column notation: a qualified row",
+    "a default of an official domain",
+    "a built-in function's name with other types",
+    "a built-in function's name with other types, in COPY",
+    "an operator on the path",
+    "an operator on the path, in a default",
+    "a cast of an official type",
+];
+
+fn is_open(scene: &str, catalog: bool) -> bool {
+    BUILT_ON_A_SANDBOX.contains(&scene) || (!catalog && NOT_TOLD_BY_NAMES.contains(&scene))
+}
+
+fn play_scenes(catalog: bool) {
+    let mut world = World::build(catalog);
     let mut count = Count::default();
     let mut changes = Vec::new();
     for scene in Scene::all(&read("scenes.txt")).iter().filter(|scene| is_wanted(&scene.name)) {
@@ -76,7 +102,10 @@ fn play_scenes(mut world: World) {
         if scene.is_staged() || !found.is_empty() {
             world.restore();
         }
-        if !found.is_empty() {
+        // An open one that changes nothing is open no more.
+        if is_open(&scene.name, catalog) {
+            assert!(!found.is_empty(), "`{}` is closed: take it from the list", scene.name);
+        } else if !found.is_empty() {
             changes.push(format!("{}: {}", scene.name, found.join(", ")));
         }
         world.tidy();

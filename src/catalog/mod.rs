@@ -7,7 +7,7 @@ mod document;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -70,7 +70,8 @@ pub enum Volatility {
     Volatile,
 }
 
-/// A function or procedure of users' own; the server's are known by [`crate::sql::risk`].
+/// A function or procedure of users' own, an operator or a type that runs one; the server's are known by
+/// [`crate::sql::risk`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FunctionEntry {
@@ -81,6 +82,13 @@ pub struct FunctionEntry {
     pub volatility: Volatility,
     /// Runs with its owner's rights.
     pub security_definer: bool,
+}
+
+impl FunctionEntry {
+    /// An operator, or a type whose default, check or cast is a function: told in the language's place.
+    pub fn is_charged(&self) -> bool {
+        matches!(self.language.as_str(), "operator" | "type")
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +110,8 @@ pub struct Catalog {
     dependents: HashMap<Key, Vec<Key>>,
     /// By name alone.
     functions: HashMap<String, Vec<usize>>,
+    /// Names of operators and of types that run functions.
+    charged: HashSet<String>,
 }
 
 fn folded(schema: &str, name: &str) -> Key {
@@ -124,7 +134,9 @@ impl Catalog {
         for (at, entry) in snapshot.functions.iter().enumerate() {
             functions.entry(entry.name.to_ascii_lowercase()).or_default().push(at);
         }
-        Self { snapshot, relations, dependents, functions }
+        let acts = snapshot.functions.iter().filter(|entry| entry.is_charged());
+        let charged = acts.map(|entry| entry.name.to_ascii_lowercase()).collect();
+        Self { snapshot, relations, dependents, functions, charged }
     }
 
     pub fn snapshot(&self) -> &Snapshot {
@@ -141,12 +153,20 @@ impl Catalog {
         self.relations.contains_key(&folded(schema, name))
     }
 
-    /// Whether a schema holds neither sequences nor functions, so that no default of its tables acts.
-    pub fn is_inert(&self, schema: &str) -> bool {
-        let own = |name: &str| name.eq_ignore_ascii_case(schema);
-        let mut relations = self.snapshot.relations.iter();
-        !relations.any(|entry| entry.kind == RelationKind::Sequence && own(&entry.schema))
-            && !self.snapshot.functions.iter().any(|entry| own(&entry.schema))
+    /// Whether an operator or a type of this name, in this schema, runs a function.
+    pub fn is_charged(&self, schema: &str, name: &str) -> bool {
+        self.charged.contains(name) && self.functions(Some(schema), name).any(FunctionEntry::is_charged)
+    }
+
+    /// Whether any operator or type of this name does, wherever it is.
+    pub fn may_be_charged(&self, name: &str) -> bool {
+        self.charged.contains(name)
+    }
+
+    /// Whether there are neither sequences nor functions of users', so that no default acts.
+    pub fn is_inert(&self) -> bool {
+        let sequences = self.snapshot.relations.iter().any(|entry| entry.kind == RelationKind::Sequence);
+        !sequences && self.snapshot.functions.is_empty()
     }
 
     /// The functions of this name, in one schema or in any.

@@ -10,11 +10,14 @@ use crate::sql::{Facts, Relation, TransactionStep};
 /// The question for all that the gate's statements write; `None` where they write nothing permanent.
 /// Its answer has a row for each relation that is no table. Names are compared as rules compare them.
 pub(super) fn question(gate: &Gate) -> Option<String> {
-    // An Execute's statement was inspected at its Bind.
+    // A planned statement was inspected at its Bind, and stays with what it found there.
     let written: Vec<String> = gate
         .statements
         .iter()
-        .filter(|_| !matches!(gate.kind, crate::session::GateKind::Execute { .. }))
+        .filter(|judged| {
+            let executes = matches!(gate.kind, crate::session::GateKind::Execute { .. });
+            !executes || !judged.statement.facts.is_planned()
+        })
         // A materialized view is filled from its own definition, whoever asks.
         .filter(|judged| judged.statement.facts.command != "REFRESH MATERIALIZED VIEW")
         .flat_map(|judged| judged.statement.facts.writes.iter().chain(&judged.statement.facts.locks))

@@ -79,8 +79,10 @@ impl Session {
     pub fn ask_inspection(&mut self, gate: &Gate, question: &str, out: &mut BytesMut) {
         let plan = Plan { inspects: true, ..Plan::default() };
         match &gate.kind {
-            GateKind::Query | GateKind::Execute { .. } => self.ask_query(question, plan, out),
-            GateKind::Bind { .. } => self.ask_extended(question, &[0; 2], &[0; 4], plan, out),
+            GateKind::Query => self.ask_query(question, plan, out),
+            GateKind::Bind { .. } | GateKind::Execute { .. } => {
+                self.ask_extended(question, &[0; 2], &[0; 4], plan, out);
+            }
         }
     }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::letters::{fold, is_cased};
+use super::lex::{Kind, Token};
 use super::scope::Scope;
 use super::temporary::TempKind;
 use super::{Facts, Relation};
@@ -87,6 +88,30 @@ pub(super) fn add_overloads(facts: &mut Facts, scope: &Scope) {
         }
     }
     facts.functions.extend(found);
+}
+
+/// Adds the users' own operators, and types that run functions, that the tokens may mean.
+pub(super) fn add_charged(tokens: &[Token], facts: &mut Facts, scope: &Scope) {
+    let Some(catalog) = scope.catalog() else { return };
+    for (at, token) in tokens.iter().enumerate() {
+        let name = match &token.kind {
+            Kind::Op(sign) => sign.clone(),
+            Kind::Word { value, .. } => fold(value),
+            Kind::Text { .. } | Kind::Number(_) | Kind::Param(_) | Kind::Mark(_) => continue,
+        };
+        if !catalog.may_be_charged(&name) {
+            continue;
+        }
+        let before = at.checked_sub(2).and_then(|at| tokens.get(at)).map(|token| &token.kind);
+        let dotted = at.checked_sub(1).and_then(|at| tokens.get(at)).is_some_and(|dot| dot.is_mark('.'));
+        let own = match before {
+            Some(Kind::Word { value, .. }) if dotted => vec![fold(value)],
+            _ => scope.search_path().to_vec(),
+        };
+        for schema in own.iter().filter(|schema| catalog.is_charged(schema, &name)) {
+            facts.functions.insert(format!("{schema}.{name}"));
+        }
+    }
 }
 
 /// As [`resolve`] for a name that is written: a system name may also stand on the path.

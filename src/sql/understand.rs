@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::commands;
 use super::lex::{Token, lex};
-use super::names::{add_bases, add_overloads};
+use super::names::{add_bases, add_charged, add_overloads};
 use super::parse::parse;
 use super::scope::Scope;
 use super::split::{TextBounds, split};
@@ -49,6 +49,7 @@ fn understand_inner(
         let mut facts = facts_of(part, &context)?;
         add_bases(&mut facts, context.scope);
         add_overloads(&mut facts, context.scope);
+        add_charged(part, &mut facts, context.scope);
         let offset = part.first().map_or(0, |token| token.start);
         scope.apply(&facts).map_err(|full| NotUnderstood { reason: full.to_string(), offset })?;
         statements.push(Statement { text: own_text(text, &tokens, part), facts: Arc::new(facts) });

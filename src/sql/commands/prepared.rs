@@ -7,7 +7,7 @@ use super::reader::Reader;
 use crate::sql::lex::{Kind, Token};
 use crate::sql::names::{doubt, doubt_own};
 use crate::sql::understand::{Context, facts_of, inner_text, query};
-use crate::sql::{Class, CursorStep, Facts, PreparedStep, Relation};
+use crate::sql::{Class, CursorStep, Facts, PreparedStep, Relation, TransactionStep};
 
 pub(super) fn declare(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let name = reader.word()?;
@@ -129,11 +129,16 @@ pub(super) fn execute(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     if let Some(arguments) = reader.brackets() {
         let called = expressions(arguments, context)?;
         facts.functions.extend(called.functions);
+        facts.columns.extend(called.columns);
         facts.reads.extend(called.reads);
     }
     reader.end()?;
-    if facts.command.contains("VIEW") && facts.creates.iter().any(Relation::is_temp) {
-        doubt(&mut facts, "a temporary view made by EXECUTE");
+    let odd = facts.command.contains("VIEW") || facts.command.contains("SEQUENCE");
+    if odd && facts.creates.iter().any(Relation::is_temp) {
+        doubt(&mut facts, "a temporary view or sequence made by EXECUTE");
+    }
+    if !matches!(facts.transaction, None | Some(TransactionStep::ImplicitCommit)) {
+        doubt(&mut facts, "a step of the transaction by EXECUTE");
     }
     "EXECUTE".clone_into(&mut facts.command);
     doubt_own(&name, context.scope, &mut facts);

@@ -130,6 +130,7 @@ fn take_query(tokens: &[Token], facts: &mut Facts, context: &Context<'_>) -> Res
     facts.creates.extend(inner.creates);
     facts.locks.extend(inner.locks);
     facts.functions.extend(inner.functions);
+    facts.columns.extend(inner.columns);
     facts.doubts.extend(inner.doubts);
     facts.estimable = inner.estimable;
     Ok(())
@@ -194,8 +195,8 @@ pub(super) fn definition(tokens: &[Token], facts: &mut Facts, context: &Context<
     add_calls(tokens, &listed, facts);
 }
 
-/// LIKE … INCLUDING DEFAULTS copies calls that no text shows; where a schema has no sequences and no
-/// functions there is nothing to call.
+/// LIKE … INCLUDING DEFAULTS copies calls that no text shows; where there are neither sequences nor
+/// functions of users' there is nothing to call.
 fn copied_defaults(tokens: &[Token], facts: &mut Facts, context: &Context<'_>) {
     let copies = tokens.windows(2).any(|pair| {
         let [including, what] = pair else { return false };
@@ -210,13 +211,7 @@ fn copied_defaults(tokens: &[Token], facts: &mut Facts, context: &Context<'_>) {
     if !copies {
         return;
     }
-    let plain = |relation: &Relation| {
-        let database = relation.database.is_none();
-        database && context.scope.catalog().is_some_and(|catalog| catalog.is_inert(&relation.schema))
-    };
-    let likes = behind(&["like"], tokens);
-    let like = likes.iter().flat_map(|name| resolve(name, context.scope));
-    if !like.into_iter().all(|relation| relation.is_temp() || plain(&relation)) {
+    if !context.scope.catalog().is_some_and(|catalog| catalog.is_inert()) {
         doubt(facts, "what LIKE … INCLUDING copies may call functions");
     }
 }

@@ -87,7 +87,19 @@ static POSTGRESQL: Questions = Questions {
           CASE WHEN p.prokind IN ('f', 'w') THEN p.provolatile ELSE 'v' END, p.prosecdef \
         FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
         JOIN pg_catalog.pg_language l ON l.oid = p.prolang \
-        WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'",
+        WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' \
+        UNION ALL SELECT n.nspname, o.oprname, pg_catalog.pg_get_userbyid(o.oprowner), \
+          'operator'::pg_catalog.name, 'v'::pg_catalog.\"char\", false \
+        FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace \
+        WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' \
+        UNION ALL SELECT n.nspname, t.typname, pg_catalog.pg_get_userbyid(t.typowner), \
+          'type'::pg_catalog.name, 'v'::pg_catalog.\"char\", false \
+        FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace \
+        WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND ( \
+          t.typtype = 'd' AND (t.typdefault IS NOT NULL \
+            OR EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.contypid = t.oid)) \
+          OR EXISTS (SELECT FROM pg_catalog.pg_cast c WHERE c.castfunc <> 0 \
+            AND (c.castsource = t.oid OR c.casttarget = t.oid)))",
     late_binding: None,
     outside: None,
 };
