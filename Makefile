@@ -38,7 +38,7 @@ lint: ## formatting and clippy
 doc: ## API documentation, broken links are errors
 	RUSTDOCFLAGS="$(RUSTDOCFLAGS_STRICT)" cargo doc --locked --no-deps --document-private-items
 
-test: setup lint doc test-rust test-oracle test-clients ## everything that CI runs
+test: setup lint doc test-rust test-oracle test-clients test-fuzz ## everything that CI runs
 
 test-rust: ## unit, integration and documentation tests
 	@if cargo nextest --version >/dev/null 2>&1; then \
@@ -56,6 +56,12 @@ test-clients: build venv ## psql and Python's drivers through a running demo
 oracle: ## 200,000 texts understood as PostgreSQL's parser does (ARGS="--seed 2 --texts 1000000")
 	@scripts/setup postgresql cc libclang
 	cargo run --locked --release --package tollgate-oracle -- $(ARGS)
+
+test-fuzz: ## ten seconds of each fuzz target
+	scripts/fuzz 10
+
+fuzz: ## an hour of each fuzz target, or as long as said (SECONDS=60)
+	scripts/fuzz $(or $(SECONDS),3600)
 
 bench: setup-demo release ## pgbench through nothing, Tollgate and pgbouncer (ARGS="--seconds 10")
 	python3 benches/proxy/run.py $(ARGS)

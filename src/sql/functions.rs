@@ -107,6 +107,12 @@ const NAMES: &[(&str, &str)] = &[
     ("reboot_cluster", "restarts the warehouse"),
 ];
 
+/// Without a schema, or in one of the server's.
+fn is_system(name: &str, bare: &str) -> bool {
+    let inner = name.strip_prefix("pg_catalog.").or_else(|| name.strip_prefix("information_schema."));
+    inner.unwrap_or(name) == bare
+}
+
 /// What a call by this folded name can do. A schema other than `pg_catalog` makes it unknown, but
 /// never hides a name that acts.
 pub fn risk(name: &str) -> FunctionRisk {
@@ -115,9 +121,7 @@ pub fn risk(name: &str) -> FunctionRisk {
     let known = NAMES.iter().find(|(known, _)| *known == bare).or(by_prefix);
     match known {
         Some((_, reason)) => FunctionRisk::Effect(reason),
-        None if name.strip_prefix("pg_catalog.").unwrap_or(name) == bare && HARMLESS.contains(bare) => {
-            FunctionRisk::Harmless
-        }
+        None if is_system(name, bare) && HARMLESS.contains(bare) => FunctionRisk::Harmless,
         None => FunctionRisk::Unknown,
     }
 }
