@@ -158,6 +158,10 @@ impl Catalog {
         self.charged.contains(name) && self.functions(Some(schema), name).any(FunctionEntry::is_charged)
     }
 
+    pub fn has_charged(&self) -> bool {
+        !self.charged.is_empty()
+    }
+
     /// Whether any operator or type of this name does, wherever it is.
     pub fn may_be_charged(&self, name: &str) -> bool {
         self.charged.contains(name)

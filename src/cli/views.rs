@@ -27,6 +27,9 @@ impl Views {
         if !facts.command.starts_with("CREATE TABLE") && facts.command != "SELECT INTO" {
             self.0.extend(facts.creates.iter().filter(|made| !made.is_temp()).cloned());
         }
+        if facts.command.ends_with("VIEW") {
+            self.0.extend(facts.alters.iter().cloned());
+        }
         // A rename tells both names; either may be the view from then on.
         if facts.alters.iter().any(|altered| self.0.contains(altered)) {
             self.0.extend(facts.alters.iter().cloned());

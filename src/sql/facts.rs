@@ -155,8 +155,6 @@ pub struct Facts {
     /// Those of `functions` whose effects other facts tell: `set_config` of literals is a change of the
     /// session, `pg_cancel_backend` of a literal process a signal.
     pub settled: BTreeSet<String>,
-    /// Last parts of `a.b`, which calls `b(a)` where no such column is; kept until the catalog was asked.
-    pub columns: BTreeSet<String>,
     /// The warehouse's processes that it cancels or ends.
     pub signals: BTreeSet<i32>,
     /// CASCADE: what depends on the altered relations goes with them.
@@ -195,7 +193,6 @@ impl Facts {
             locks: BTreeSet::new(),
             functions: BTreeSet::new(),
             settled: BTreeSet::new(),
-            columns: BTreeSet::new(),
             signals: BTreeSet::new(),
             cascades: false,
             beyond: None,

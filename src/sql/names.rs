@@ -74,15 +74,18 @@ pub(super) fn add_bases(facts: &mut Facts, scope: &Scope) {
 }
 
 /// Adds the users' own functions that bare names may mean on the path: those of the server's name with
-/// other arguments, and columns that are none.
-pub(super) fn add_overloads(facts: &mut Facts, scope: &Scope) {
+/// other arguments, and `f(a)` written `a.f`.
+pub(super) fn add_overloads(tokens: &[Token], facts: &mut Facts, scope: &Scope) {
     let Some(catalog) = scope.catalog() else { return };
-    let columns = std::mem::take(&mut facts.columns);
-    let bare = facts.functions.iter().filter(|name| !name.contains('.')).chain(&columns);
+    let dotted = tokens.windows(2).filter_map(|pair| match pair {
+        [dot, Token { kind: Kind::Word { value, .. }, .. }] if dot.is_mark('.') => Some(fold(value)),
+        _ => None,
+    });
+    let bare = facts.functions.iter().filter(|name| !name.contains('.')).cloned();
     let mut found = BTreeSet::new();
-    for name in bare {
+    for name in bare.chain(dotted) {
         for schema in scope.search_path() {
-            if catalog.functions(Some(schema), name).next().is_some() {
+            if catalog.functions(Some(schema), &name).next().is_some() {
                 found.insert(format!("{schema}.{name}"));
             }
         }
@@ -92,7 +95,7 @@ pub(super) fn add_overloads(facts: &mut Facts, scope: &Scope) {
 
 /// Adds the users' own operators, and types that run functions, that the tokens may mean.
 pub(super) fn add_charged(tokens: &[Token], facts: &mut Facts, scope: &Scope) {
-    let Some(catalog) = scope.catalog() else { return };
+    let Some(catalog) = scope.catalog().filter(|catalog| catalog.has_charged()) else { return };
     for (at, token) in tokens.iter().enumerate() {
         let name = match &token.kind {
             Kind::Op(sign) => sign.clone(),

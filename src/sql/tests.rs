@@ -844,6 +844,8 @@ fn calls_that_look_like_columns_or_built_ins_are_named() {
         ("select log('x'::text)", "orders.log"),
         ("select d.stamp from daily d", "orders.stamp"),
         ("select (d).stamp from daily d", "orders.stamp"),
+        ("select case when true then d.stamp else 1 end from daily d", "orders.stamp"),
+        ("create table sandbox_orders.x as select d.stamp from orders.daily d", "orders.stamp"),
     ] {
         let facts = understand(text, &scope, &bounds()).unwrap().pop().unwrap().facts;
         assert!(facts.functions.contains(function), "{text}: {:?}", facts.functions);

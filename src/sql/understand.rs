@@ -48,7 +48,7 @@ fn understand_inner(
         let context = Context { text, scope: &scope, bounds, inner };
         let mut facts = facts_of(part, &context)?;
         add_bases(&mut facts, context.scope);
-        add_overloads(&mut facts, context.scope);
+        add_overloads(part, &mut facts, context.scope);
         add_charged(part, &mut facts, context.scope);
         let offset = part.first().map_or(0, |token| token.start);
         scope.apply(&facts).map_err(|full| NotUnderstood { reason: full.to_string(), offset })?;

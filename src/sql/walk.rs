@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    AccessExpr, Delete, Expr, FromTable, Ident, Insert, Merge, ObjectName, ObjectNamePart, OnInsert, Query,
-    Select, SelectFlavor, SelectInto, SetExpr, Statement, TableAlias, TableFactor, TableObject, Update,
-    Visit, Visitor,
+    Delete, Expr, FromTable, Ident, Insert, Merge, ObjectName, ObjectNamePart, OnInsert, Query, Select,
+    SelectFlavor, SelectInto, SetExpr, Statement, TableAlias, TableFactor, TableObject, Update, Visit,
+    Visitor,
 };
 
 use super::check::{add_missed_calls, check_changes};
@@ -410,18 +410,6 @@ impl Visitor for Walk<'_> {
                     self.effects.call(&parts.join("."), function);
                 }
                 flow
-            }
-            Expr::CompoundIdentifier(parts) if self.scope.catalog().is_some() => {
-                self.facts.columns.extend(parts.last().map(|part| fold(&part.value)));
-                ControlFlow::Continue(())
-            }
-            Expr::CompoundFieldAccess { access_chain, .. } if self.scope.catalog().is_some() => {
-                for access in access_chain {
-                    if let AccessExpr::Dot(Expr::Identifier(field)) = access {
-                        self.facts.columns.insert(fold(&field.value));
-                    }
-                }
-                ControlFlow::Continue(())
             }
             _ => ControlFlow::Continue(()),
         }

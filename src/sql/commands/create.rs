@@ -110,7 +110,6 @@ pub(super) fn conditions(
             let said = expressions(condition, context)?;
             facts.reads.extend(said.reads);
             facts.functions.extend(said.functions);
-            facts.columns.extend(said.columns);
             facts.doubts.extend(said.doubts);
         }
     }

@@ -169,7 +169,6 @@ pub(super) fn explain(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     let mut shown = Facts::plain(Class::Read, "EXPLAIN");
     shown.reads = facts.reads;
     shown.functions = facts.functions;
-    shown.columns = facts.columns;
     shown.doubts = facts.doubts;
     Ok(shown)
 }
@@ -223,7 +222,6 @@ pub(super) fn call(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     facts.writes = called.writes;
     facts.creates = called.creates;
     facts.functions = called.functions;
-    facts.columns = called.columns;
     facts.doubts = called.doubts;
     doubt_name(&name, &mut facts);
     doubt_function(&name, &mut facts);

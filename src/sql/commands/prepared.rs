@@ -129,7 +129,6 @@ pub(super) fn execute(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
     if let Some(arguments) = reader.brackets() {
         let called = expressions(arguments, context)?;
         facts.functions.extend(called.functions);
-        facts.columns.extend(called.columns);
         facts.reads.extend(called.reads);
     }
     reader.end()?;

@@ -130,7 +130,6 @@ fn take_query(tokens: &[Token], facts: &mut Facts, context: &Context<'_>) -> Res
     facts.creates.extend(inner.creates);
     facts.locks.extend(inner.locks);
     facts.functions.extend(inner.functions);
-    facts.columns.extend(inner.columns);
     facts.doubts.extend(inner.doubts);
     facts.estimable = inner.estimable;
     Ok(())
