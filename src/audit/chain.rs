@@ -23,10 +23,11 @@ impl Hash {
 
     /// The hash of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
+        let digest = digest::digest(&digest::SHA256, bytes);
         let mut hex = String::with_capacity(DIGITS);
-        for byte in digest::digest(&digest::SHA256, bytes).as_ref() {
+        for byte in digest.as_ref() {
             for nibble in [byte >> 4, byte & 15] {
-                hex.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+                hex.push(char::from(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }));
             }
         }
         Self(hex)

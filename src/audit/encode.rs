@@ -1,12 +1,13 @@
 //! An event as one line of the log; field names are the contract with whoever reads it.
 
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::chain::{HASH_FIELD, Hash};
-use super::record::{EndUser, Event, OutcomeRecord, Protocol, SessionIdentity, StatementRecord};
+use super::record::{EndUser, Event, OutcomeRecord, Protocol, Ruling, SessionIdentity, StatementRecord};
 use super::redact::redact;
-use crate::policy::{Obligations, OnRows};
+use crate::policy::{Obligations, OnRows, Permit, Place};
+use crate::refusal::Code;
+use crate::sql::{Facts, Relation};
 
 /// What every line has, given by the log.
 #[derive(Debug, Clone, Copy)]
@@ -15,33 +16,42 @@ pub struct Envelope<'a> {
     pub seq: u64,
     /// UUIDv7.
     pub id: Uuid,
-    pub time: Timestamp,
+    /// RFC 3339, UTC, up to the point: `2026-11-23T10:15:00.`
+    pub second: &'a str,
+    pub micros: u32,
     pub node: &'a str,
 }
 
-/// Replaces `line` with the event's line, newline included; the answer is the line's hash.
+/// Appends the event's line, newline included; the answer is the line's hash.
 ///
 /// The hash is over the line's bytes before `,"hash":"`; see [`super::chain`].
-pub fn encode(line: &mut Vec<u8>, envelope: &Envelope<'_>, event: &Event, prev: &Hash) -> Hash {
-    line.clear();
-    let mut w = Writer(line);
+pub fn encode(lines: &mut Vec<u8>, envelope: &Envelope<'_>, event: &Event<'_>, prev: &Hash) -> Hash {
+    let start = lines.len();
+    let mut w = Writer(lines);
     w.raw("{\"seq\":");
-    w.raw(&envelope.seq.to_string());
-    w.text("id", &envelope.id.to_string());
-    w.text("time", &format!("{:.6}", envelope.time));
+    w.digits(envelope.seq);
+    w.id("id", envelope.id);
+    w.key("time");
+    w.raw("\"");
+    w.raw(envelope.second);
+    w.micros(envelope.micros);
+    w.raw("Z\"");
     w.text("event", name(event));
     w.text("node", envelope.node);
-    w.optional("session", session(event).map(|id| id.to_string()).as_deref());
+    match session(event) {
+        Some(session) => w.id("session", session),
+        None => w.null("session"),
+    }
     body(&mut w, event);
     w.text("prev", prev.as_str());
-    let hash = Hash::of(w.0);
+    let hash = Hash::of(w.0.get(start..).unwrap_or_default());
     w.raw(HASH_FIELD);
     w.raw(hash.as_str());
     w.raw("\"}\n");
     hash
 }
 
-fn name(event: &Event) -> &'static str {
+fn name(event: &Event<'_>) -> &'static str {
     match event {
         Event::Start { .. } => "start",
         Event::Stop { .. } => "stop",
@@ -55,7 +65,7 @@ fn name(event: &Event) -> &'static str {
     }
 }
 
-fn session(event: &Event) -> Option<Uuid> {
+fn session(event: &Event<'_>) -> Option<Uuid> {
     match event {
         Event::Start { .. } | Event::Stop { .. } | Event::Rules { .. } => None,
         Event::Connect { identity, .. } => Some(identity.session),
@@ -67,16 +77,17 @@ fn session(event: &Event) -> Option<Uuid> {
     }
 }
 
-fn body(w: &mut Writer<'_>, event: &Event) {
+fn body(w: &mut Writer<'_>, event: &Event<'_>) {
     match event {
         Event::Start { version, rules_generation, recovered_bytes } => {
             w.text("version", version);
-            w.plain("rules_generation", rules_generation);
-            w.plain("recovered_bytes", recovered_bytes);
+            w.number("rules_generation", *rules_generation);
+            w.number("recovered_bytes", *recovered_bytes);
         }
-        Event::Stop { reason } | Event::Disconnect { reason, .. } => w.text("reason", reason),
+        Event::Stop { reason } => w.text("reason", reason),
+        Event::Disconnect { reason, .. } => w.text("reason", reason),
         Event::Rules { generation, problems } => {
-            w.plain("generation", generation);
+            w.number("generation", *generation);
             w.list("problems", problems);
         }
         Event::Connect { identity, application, upstream_user } => {
@@ -93,15 +104,19 @@ fn body(w: &mut Writer<'_>, event: &Event) {
         Event::Outcome(record) => outcome(w, record),
         Event::Cancel { client, target, .. } => {
             w.text("client", &client.to_string());
-            w.optional("target", target.map(|id| id.to_string()).as_deref());
+            match target {
+                Some(target) => w.id("target", *target),
+                None => w.null("target"),
+            }
         }
     }
 }
 
-fn statement(w: &mut Writer<'_>, record: &StatementRecord) {
-    w.identity(&record.identity);
-    w.end_user(record.end_user.as_ref());
-    w.text("application", &record.application);
+fn statement(w: &mut Writer<'_>, record: &StatementRecord<'_>) {
+    let StatementRecord { statement, .. } = record;
+    w.identity(record.identity);
+    w.end_user(record.end_user);
+    w.text("application", record.application);
     w.text(
         "protocol",
         match record.protocol {
@@ -109,28 +124,37 @@ fn statement(w: &mut Writer<'_>, record: &StatementRecord) {
             Protocol::Extended => "extended",
         },
     );
-    w.text("sql", &redact(&record.sql));
-    w.text("fingerprint", &record.fingerprint);
-    w.text("class", record.facts.class.as_str());
-    w.text("command", &record.facts.command);
-    w.list("reads", record.facts.reads.iter().map(ToString::to_string));
-    w.list("writes", record.facts.targets().iter().map(ToString::to_string));
-    w.list("functions", &record.facts.functions);
-    w.text("verdict", if record.code.is_none() { "allow" } else { "deny" });
-    w.optional("code", record.code.map(|code| code.as_str()));
-    w.optional("rule", record.rule.as_ref().map(ToString::to_string).as_deref());
-    w.text("reason", &record.reason);
-    w.obligations(&record.obligations);
+    w.text("sql", &redact(&statement.text));
+    w.text("fingerprint", &statement.fingerprint);
+    let facts = &statement.facts;
+    match &record.ruling {
+        Ruling::Allowed(permit) => {
+            let write = || {
+                let mut told = Vec::new();
+                Writer(&mut told).allowed(facts, permit);
+                String::from_utf8_lossy(&told).into()
+            };
+            match permit.told(facts, write) {
+                Some(told) => w.raw(told),
+                None => w.allowed(facts, permit),
+            }
+        }
+        Ruling::Denied { code, rule, reason } => {
+            w.facts(facts);
+            w.ruled(Some(*code), *rule, reason);
+            w.raw(",\"obligations\":{}");
+        }
+    }
     w.float("estimate", record.estimate);
 }
 
 fn outcome(w: &mut Writer<'_>, record: &OutcomeRecord) {
-    w.text("statement", &record.statement.to_string());
-    w.plain("rows", record.rows);
-    w.plain("bytes", record.bytes);
-    w.plain("duration_us", record.duration_us);
+    w.id("statement", record.statement);
+    w.number("rows", record.rows);
+    w.number("bytes", record.bytes);
+    w.number("duration_us", record.duration_us);
     w.text("sqlstate", &record.sqlstate);
-    w.plain("truncated", record.truncated);
+    w.truth("truncated", record.truncated);
 }
 
 struct Writer<'a>(&'a mut Vec<u8>);
@@ -141,10 +165,7 @@ impl Writer<'_> {
     }
 
     fn key(&mut self, name: &str) {
-        if self.0.last() != Some(&b'{') {
-            self.raw(",");
-        }
-        self.raw("\"");
+        self.raw(if self.0.last() == Some(&b'{') { "\"" } else { ",\"" });
         self.raw(name);
         self.raw("\":");
     }
@@ -157,19 +178,51 @@ impl Writer<'_> {
     fn optional(&mut self, name: &str, value: Option<&str>) {
         match value {
             Some(value) => self.text(name, value),
-            None => self.plain(name, "null"),
+            None => self.null(name),
         }
     }
 
-    fn plain(&mut self, name: &str, value: impl ToString) {
+    fn null(&mut self, name: &str) {
         self.key(name);
-        self.raw(&value.to_string());
+        self.raw("null");
+    }
+
+    fn truth(&mut self, name: &str, value: bool) {
+        self.key(name);
+        self.raw(if value { "true" } else { "false" });
+    }
+
+    fn number(&mut self, name: &str, value: u64) {
+        self.key(name);
+        self.digits(value);
+    }
+
+    fn digits(&mut self, value: u64) {
+        self.raw(itoa::Buffer::new().format(value));
+    }
+
+    /// Six digits.
+    fn micros(&mut self, micros: u32) {
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(micros.min(999_999));
+        self.raw("000000".get(digits.len()..).unwrap_or_default());
+        self.raw(digits);
+    }
+
+    fn id(&mut self, name: &str, id: Uuid) {
+        self.key(name);
+        self.raw("\"");
+        self.raw(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+        self.raw("\"");
     }
 
     fn float(&mut self, name: &str, value: Option<f64>) {
         match value.filter(|value| value.is_finite()) {
-            Some(value) => self.plain(name, value),
-            None => self.plain(name, "null"),
+            Some(value) => {
+                self.key(name);
+                self.raw(&value.to_string());
+            }
+            None => self.null(name),
         }
     }
 
@@ -185,23 +238,54 @@ impl Writer<'_> {
         self.raw("]");
     }
 
+    fn relations<'r>(&mut self, name: &str, relations: impl IntoIterator<Item = &'r Relation>) {
+        self.list(name, relations.into_iter().map(ToString::to_string));
+    }
+
     fn identity(&mut self, identity: &SessionIdentity) {
-        self.text("principal", &identity.principal);
-        self.text("auth", identity.auth);
-        self.list("groups", &identity.groups);
-        self.text("client", &identity.client.to_string());
-        self.text("database", &identity.database);
+        let told = identity.told.get_or_init(|| {
+            let mut told = Vec::new();
+            let mut w = Writer(&mut told);
+            w.text("principal", &identity.principal);
+            w.text("auth", identity.auth);
+            w.list("groups", &identity.groups);
+            w.text("client", &identity.client.to_string());
+            w.text("database", &identity.database);
+            String::from_utf8_lossy(&told).into()
+        });
+        self.raw(told);
+    }
+
+    fn allowed(&mut self, facts: &Facts, permit: &Permit) {
+        self.facts(facts);
+        self.ruled(None, permit.rule(), permit.reason());
+        self.obligations(permit.obligations());
+    }
+
+    fn facts(&mut self, facts: &Facts) {
+        self.text("class", facts.class.as_str());
+        self.text("command", &facts.command);
+        self.relations("reads", &facts.reads);
+        self.relations("writes", facts.targets());
+        self.list("functions", &facts.functions);
+    }
+
+    fn ruled(&mut self, code: Option<Code>, rule: Option<&Place>, reason: &str) {
+        self.text("verdict", if code.is_none() { "allow" } else { "deny" });
+        self.optional("code", code.map(Code::as_str));
+        self.optional("rule", rule.map(ToString::to_string).as_deref());
+        self.text("reason", reason);
     }
 
     fn end_user(&mut self, end_user: Option<&EndUser>) {
-        let Some(end_user) = end_user else { return self.plain("end_user", "null") };
+        let Some(end_user) = end_user else { return self.null("end_user") };
         self.key("end_user");
         self.raw("{");
         self.text("name", &end_user.name);
         self.text("source", end_user.source);
-        self.plain("verified", false);
+        self.truth("verified", false);
         if end_user.spoof {
-            self.plain("spoof", true);
+            self.truth("spoof", true);
         }
         self.raw("}");
     }
@@ -210,7 +294,7 @@ impl Writer<'_> {
         self.key("obligations");
         self.raw("{");
         if let Some(rows) = of.rows {
-            self.plain("rows", rows);
+            self.number("rows", rows.get());
             self.text(
                 "on_rows",
                 match of.on_rows {
@@ -224,7 +308,7 @@ impl Writer<'_> {
         }
         for (name, value) in [("bytes", of.bytes), ("seconds", of.seconds), ("concurrent", of.concurrent)] {
             if let Some(value) = value {
-                self.plain(name, value);
+                self.number(name, value.get());
             }
         }
         self.raw("}");
@@ -232,38 +316,42 @@ impl Writer<'_> {
 
     fn string(&mut self, value: &str) {
         self.raw("\"");
-        for chunk in value.split_inclusive(|c: char| c < ' ' || c == '"' || c == '\\') {
-            let Some(last) = chunk.chars().last().filter(|c| *c < ' ' || *c == '"' || *c == '\\') else {
-                self.raw(chunk);
-                continue;
-            };
-            self.raw(chunk.strip_suffix(last).unwrap_or_default());
-            match last {
-                '"' => self.raw("\\\""),
-                '\\' => self.raw("\\\\"),
-                '\n' => self.raw("\\n"),
-                '\r' => self.raw("\\r"),
-                '\t' => self.raw("\\t"),
-                control => self.raw(&format!("\\u{:04x}", u32::from(control))),
+        let mut rest = value;
+        let escaped = |byte: &u8| *byte < b' ' || matches!(byte, b'"' | b'\\');
+        while let Some(at) = rest.as_bytes().iter().position(escaped) {
+            // What is escaped is ASCII, so that both sides of it are whole letters.
+            let (plain, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
+            self.raw(plain);
+            let mut letters = from.chars();
+            match letters.next() {
+                Some('"') => self.raw("\\\""),
+                Some('\\') => self.raw("\\\\"),
+                Some('\n') => self.raw("\\n"),
+                Some('\r') => self.raw("\\r"),
+                Some('\t') => self.raw("\\t"),
+                Some(control) => self.raw(&format!("\\u{:04x}", u32::from(control))),
+                None => {}
             }
+            rest = letters.as_str();
         }
+        self.raw(rest);
         self.raw("\"");
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::{Arc, OnceLock};
 
     use super::*;
-    use crate::refusal::Code;
-    use crate::sql::{Class, Facts, Relation};
+    use crate::sql::{Class, Statement};
 
-    fn encoded(event: &Event) -> String {
-        let envelope = Envelope { seq: 7, id: Uuid::from_u128(1), time: Timestamp::UNIX_EPOCH, node: "n\n1" };
-        let mut line = Vec::new();
+    fn encoded(event: &Event<'_>) -> String {
+        let second = "1970-01-01T00:00:00.";
+        let envelope = Envelope { seq: 7, id: Uuid::from_u128(1), second, micros: 42, node: "n\n1" };
+        let mut line = b"before".to_vec();
         let hash = encode(&mut line, &envelope, event, &Hash::first());
-        let line = String::from_utf8(line).unwrap();
+        let line = String::from_utf8(line.split_off(6)).unwrap();
         serde_json::from_str::<serde_json::Value>(&line).unwrap();
         line.replace(hash.as_str(), "H").replace(Hash::first().as_str(), "P")
     }
@@ -272,33 +360,34 @@ mod tests {
     fn a_statement_has_the_field_names_of_the_contract() {
         let mut facts = Facts::plain(Class::Write, "INSERT");
         facts.writes.insert(Relation::new("orders", "daily"));
-        let event = Event::Statement(Box::new(StatementRecord {
-            identity: Arc::new(SessionIdentity {
-                session: Uuid::from_u128(2),
-                principal: "ana".into(),
-                auth: "scram",
-                groups: vec!["bi".into()],
-                client: "127.0.0.1:5000".parse().unwrap(),
-                database: "dev".into(),
-            }),
-            end_user: Some(EndUser { name: "eva".into(), source: "redash_comment", spoof: false }),
-            application: "redash".into(),
+        let identity = SessionIdentity {
+            session: Uuid::from_u128(2),
+            principal: "ana".into(),
+            auth: "scram",
+            groups: vec!["bi".into()],
+            client: "127.0.0.1:5000".parse().unwrap(),
+            database: "dev".into(),
+            told: OnceLock::new(),
+        };
+        let event = Event::Statement(StatementRecord {
+            identity: &identity,
+            end_user: Some(&EndUser { name: "eva".into(), source: "redash_comment", spoof: false }),
+            application: "redash",
             protocol: Protocol::Simple,
-            sql: "select \"x\\\"".into(),
-            fingerprint: "00ff".into(),
-            facts: Arc::new(facts),
-            code: Some(Code::OfficialWrite),
-            rule: None,
-            reason: "official".into(),
-            obligations: Obligations::default(),
+            statement: &Statement {
+                text: "select \"x\\\u{1}\"\u{e9}".into(),
+                facts: Arc::new(facts),
+                fingerprint: "00ff".into(),
+            },
+            ruling: Ruling::Denied { code: Code::OfficialWrite, rule: None, reason: "official" },
             estimate: Some(1.5),
-        }));
+        });
         let expected = concat!(
-            r#"{"seq":7,"id":"00000000-0000-0000-0000-000000000001","time":"1970-01-01T00:00:00.000000Z","#,
+            r#"{"seq":7,"id":"00000000-0000-0000-0000-000000000001","time":"1970-01-01T00:00:00.000042Z","#,
             r#""event":"statement","node":"n\n1","session":"00000000-0000-0000-0000-000000000002","#,
             r#""principal":"ana","auth":"scram","groups":["bi"],"client":"127.0.0.1:5000","database":"dev","#,
             r#""end_user":{"name":"eva","source":"redash_comment","verified":false},"#,
-            r#""application":"redash","protocol":"simple","sql":"select \"x\\\"","fingerprint":"00ff","#,
+            r#""application":"redash","protocol":"simple","sql":"select \"x\\\u0001\"é","fingerprint":"00ff","#,
             r#""class":"write","command":"INSERT","reads":[],"writes":["orders.daily"],"functions":[],"#,
             r#""verdict":"deny","code":"official_write","rule":null,"reason":"official","#,
             r#""obligations":{},"estimate":1.5,"prev":"P","hash":"H"}"#,

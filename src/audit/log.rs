@@ -1,19 +1,19 @@
 //! The append-only log: one writer per directory, one write a line, the chain over all files.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::num::NonZeroU64;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::chain::{Break, Hash};
-use super::encode::{Envelope, encode};
+use super::chain::Break;
 use super::record::Event;
 use super::tail;
+use super::writer::{When, Writer};
 use crate::config::Durability;
 
 #[derive(Debug, thiserror::Error)]
@@ -65,14 +65,20 @@ impl Recorded {
     }
 }
 
+impl Recorded {
+    pub(super) const fn of(id: Uuid, seq: u64) -> Self {
+        Self { id, seq }
+    }
+}
+
 /// The log; clones append to the same.
 #[derive(Debug, Clone)]
 pub struct Log(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    options: LogOptions,
-    state: Mutex<State>,
+    options: Arc<LogOptions>,
+    shared: Arc<Shared>,
     // One sync at a time: it covers everything appended before it began.
     syncing: Arc<tokio::sync::Mutex<()>>,
     // A sync's error is told once: no other sync may be acknowledged before it is noted.
@@ -81,27 +87,26 @@ struct Inner {
     _lock: File,
 }
 
+/// What the flusher's thread shares with the log.
 #[derive(Debug)]
-struct State {
-    current: Option<Current>,
-    seq: u64,
-    prev: Hash,
-    last_time: Timestamp,
-    line: Vec<u8>,
-    synced: u64,
-    /// Nothing up to here that is not yet acknowledged ever is.
-    failed: u64,
-    healthy: bool,
+struct Shared {
+    state: Mutex<State>,
+    /// Told when lines are held while the flusher rests, and when the log closes.
+    held: Condvar,
 }
 
 #[derive(Debug)]
-struct Current {
-    file: Arc<File>,
-    day: String,
-    length: u64,
-    /// Holds bytes beyond `length` that could not be cut off.
-    dirty: bool,
+struct State {
+    writer: Writer,
+    /// The flusher waits to be told.
+    resting: bool,
+    closed: bool,
 }
+
+/// How long a line may be held back.
+const HELD: Duration = Duration::from_millis(20);
+/// After so many rounds without a line the flusher rests.
+const QUIET_ROUNDS: u32 = 50;
 
 impl Log {
     /// Opens or begins the log, and cuts off what a crash left of a last line.
@@ -121,32 +126,20 @@ impl Log {
             fs::TryLockError::Error(error) => AuditError::Io(error),
         })?;
         let (last, torn_bytes) = tail::recover(&options.dir)?;
-        let last_time =
-            last.as_ref().and_then(|link| link.time.parse().ok()).unwrap_or(Timestamp::UNIX_EPOCH);
-        let (seq, prev) = last.map_or((0, Hash::first()), |link| (link.seq, link.hash));
-        let state = State {
-            current: None,
-            seq,
-            prev,
-            last_time,
-            line: Vec::new(),
-            synced: seq,
-            failed: 0,
-            healthy: true,
-        };
-        let log = Inner {
-            options,
-            state: Mutex::new(state),
-            syncing: Arc::default(),
-            sync: Mutex::default(),
-            _lock: lock,
-        };
-        Ok((Self(Arc::new(log)), Opened { torn_bytes, last_seq: seq }))
+        let options = Arc::new(options);
+        let writer = Writer::new(Arc::clone(&options), last);
+        let opened = Opened { torn_bytes, last_seq: writer.seq() };
+        let state = Mutex::new(State { writer, resting: false, closed: false });
+        let shared = Arc::new(Shared { state, held: Condvar::new() });
+        let flushed = Arc::clone(&shared);
+        std::thread::Builder::new().name("audit".to_owned()).spawn(move || flushed.keep_flushing())?;
+        let log = Inner { options, shared, syncing: Arc::default(), sync: Mutex::default(), _lock: lock };
+        Ok((Self(Arc::new(log)), opened))
     }
 
     /// Whether the last append and the last sync went well.
     pub fn healthy(&self) -> bool {
-        self.0.state().healthy
+        self.0.shared.lock().writer.healthy()
     }
 
     /// Appends, and waits for the disk where the options ask for it.
@@ -155,13 +148,13 @@ impl Log {
     ///
     /// # Errors
     /// The line is not in the log, or not surely on the disk.
-    pub async fn append(&self, event: &Event) -> Result<Recorded, AuditError> {
+    pub async fn append(&self, event: &Event<'_>) -> Result<Recorded, AuditError> {
         let recorded = self.write(event)?;
         if self.0.options.durability == Durability::Os {
             return Ok(recorded);
         }
         let turn = Arc::clone(&self.0.syncing).lock_owned().await;
-        if self.0.state().is_durable(recorded.seq)? {
+        if self.0.shared.lock().writer.is_durable(recorded.seq)? {
             return Ok(recorded);
         }
         let inner = Arc::clone(&self.0);
@@ -170,163 +163,100 @@ impl Log {
             inner.sync()
         });
         synced.await.map_err(io::Error::other)??;
-        if self.0.state().is_durable(recorded.seq)? { Ok(recorded) } else { Err(AuditError::NotDurable) }
+        if self.0.shared.lock().writer.is_durable(recorded.seq)? {
+            Ok(recorded)
+        } else {
+            Err(AuditError::NotDurable)
+        }
     }
 
     /// Appends on this thread; with [`Durability::Disk`] it blocks for the disk.
     ///
     /// # Errors
     /// As [`Log::append`].
-    pub fn append_now(&self, event: &Event) -> Result<Recorded, AuditError> {
+    pub fn append_now(&self, event: &Event<'_>) -> Result<Recorded, AuditError> {
         let recorded = self.write(event)?;
         if self.0.options.durability == Durability::Disk {
             self.0.sync()?;
-            if !self.0.state().is_durable(recorded.seq)? {
+            if !self.0.shared.lock().writer.is_durable(recorded.seq)? {
                 return Err(AuditError::NotDurable);
             }
         }
         Ok(recorded)
     }
 
-    /// Appends without waiting for the disk: for what may be lost in a power cut, as outcomes may.
+    /// Adds a line that a crash may take, as outcomes may: it goes to the file with the next that must,
+    /// or a moment later.
     ///
     /// # Errors
     /// The line is not in the log.
-    pub fn append_unsynced(&self, event: &Event) -> Result<(), AuditError> {
-        self.write(event).map(drop)
+    pub fn append_soon(&self, event: &Event<'_>) -> Result<(), AuditError> {
+        let mut state = self.0.shared.lock();
+        let _ = state.writer.write(event, When::Soon)?;
+        if state.resting && state.writer.holds() {
+            state.resting = false;
+            self.0.shared.held.notify_one();
+        }
+        Ok(())
     }
 
-    fn write(&self, event: &Event) -> Result<Recorded, AuditError> {
-        let mut state = self.0.state();
-        let written = state.write(&self.0.options, event);
-        // Where lines go to the disk, only a sync that went well makes it healthy again.
-        state.healthy = written.is_ok() && (state.healthy || self.0.options.durability == Durability::Os);
-        Ok(written?)
+    fn write(&self, event: &Event<'_>) -> Result<Recorded, AuditError> {
+        Ok(self.0.shared.lock().writer.write(event, When::Now)?)
     }
 }
 
 impl Inner {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Syncs what is appended so far; the lock is not held meanwhile.
     fn sync(&self) -> io::Result<()> {
         let _one = self.sync.lock().unwrap_or_else(PoisonError::into_inner);
         let (seq, file) = {
-            let state = self.state();
-            (state.seq, state.current.as_ref().map(|current| Arc::clone(&current.file)))
+            let state = self.shared.lock();
+            (state.writer.seq(), state.writer.file())
         };
         let Some(file) = file else { return Ok(()) };
         let result = file.sync_data();
-        self.state().note_sync(seq, result.is_ok());
+        self.shared.lock().writer.note_sync(seq, result.is_ok());
         result
     }
 }
 
-impl State {
-    fn is_durable(&self, seq: u64) -> Result<bool, AuditError> {
-        if seq <= self.failed { Err(AuditError::NotDurable) } else { Ok(seq <= self.synced) }
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.closed = true;
+        // Nobody is left to tell; what was acknowledged is in the file.
+        let _ = state.writer.flush();
+        drop(state);
+        self.shared.held.notify_all();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note_sync(&mut self, seq: u64, fine: bool) {
-        if fine {
-            self.synced = self.synced.max(seq);
-            self.healthy = true;
-        } else {
-            // A file whose sync failed may forget pages and succeed later: it is not used again.
-            self.failed = self.seq;
-            self.current = None;
-            self.healthy = false;
-        }
-    }
-
-    fn write(&mut self, options: &LogOptions, event: &Event) -> io::Result<Recorded> {
-        let time = Timestamp::now().max(self.last_time);
-        let recorded = Recorded { id: Uuid::now_v7(), seq: self.seq.saturating_add(1) };
-        let mut line = std::mem::take(&mut self.line);
-        let envelope = Envelope { seq: recorded.seq, id: recorded.id, time, node: &options.node };
-        let hash = encode(&mut line, &envelope, event, &self.prev);
-        let written = self.write_line(options, &time.strftime("%Y-%m-%d").to_string(), &line);
-        self.line = line;
-        written?;
-        self.seq = recorded.seq;
-        self.prev = hash;
-        self.last_time = time;
-        Ok(recorded)
-    }
-
-    fn write_line(&mut self, options: &LogOptions, day: &str, line: &[u8]) -> io::Result<()> {
-        let size = line.len() as u64;
-        let fits = match &mut self.current {
-            Some(current) => current.mend()? && current.takes(day, size, options)?,
-            None => false,
-        };
-        if !fits {
-            self.rotate(options, day)?;
-        }
-        let Some(current) = &mut self.current else { return Err(io::ErrorKind::NotFound.into()) };
-        let result = match (&*current.file).write(line) {
-            Ok(written) if written == line.len() => {
-                current.length = current.length.saturating_add(size);
-                return Ok(());
+    /// The flusher's thread, to the end of the log.
+    fn keep_flushing(&self) {
+        let mut state = self.lock();
+        let mut quiet = 0;
+        let mut seen = 0;
+        while !state.closed {
+            if quiet >= QUIET_ROUNDS && !state.writer.holds() {
+                state.resting = true;
+                state = self.held.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.resting = false;
+                quiet = 0;
+                continue;
             }
-            Ok(_) => Err(io::ErrorKind::StorageFull.into()),
-            Err(error) => Err(error),
-        };
-        current.dirty = true;
-        current.mend().ok();
-        result
-    }
-
-    /// Closes the current file, on the disk where asked for, and begins the next.
-    fn rotate(&mut self, options: &LogOptions, day: &str) -> io::Result<()> {
-        if let (Some(current), Durability::Disk) = (&self.current, options.durability) {
-            let result = current.file.sync_data();
-            self.note_sync(self.seq, result.is_ok());
-            result?;
+            let waited = self.held.wait_timeout(state, HELD).unwrap_or_else(PoisonError::into_inner);
+            state = waited.0;
+            quiet = if state.writer.seq() == seen { quiet + 1 } else { 0 };
+            seen = state.writer.seq();
+            // A failure is told by the next append that must go to the file.
+            let _ = state.writer.flush();
         }
-        self.current = None;
-        let file = begin_file(&options.dir, day, options.durability)?;
-        self.current = Some(Current { file: Arc::new(file), day: day.to_owned(), length: 0, dirty: false });
-        Ok(())
     }
-}
-
-impl Current {
-    /// Cuts off what a failed write left; an error keeps the log from going on behind a torn line.
-    fn mend(&mut self) -> io::Result<bool> {
-        if self.dirty {
-            self.file.set_len(self.length)?;
-            self.dirty = false;
-        }
-        Ok(true)
-    }
-
-    fn takes(&self, day: &str, size: u64, options: &LogOptions) -> io::Result<bool> {
-        let room = options.file_bytes_max.get().saturating_sub(self.length);
-        // A file that was removed takes writes and keeps nothing.
-        Ok(self.day == day && (size <= room || self.length == 0) && self.file.metadata()?.nlink() > 0)
-    }
-}
-
-fn begin_file(dir: &Path, day: &str, durability: Durability) -> io::Result<File> {
-    let folder = dir.join(day);
-    DirBuilder::new().recursive(true).mode(0o750).create(&folder)?;
-    let mut last: u64 = 0;
-    for entry in fs::read_dir(&folder)? {
-        let path = entry?.path();
-        let number = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
-        last = last.max(number.unwrap_or(0));
-    }
-    let next = last.saturating_add(1);
-    let path = folder.join(format!("{next:06}.jsonl"));
-    let file = OpenOptions::new().append(true).create_new(true).mode(0o640).open(path)?;
-    if durability == Durability::Disk {
-        File::open(&folder)?.sync_all()?;
-        File::open(dir)?.sync_all()?;
-    }
-    Ok(file)
 }
 
 #[cfg(test)]

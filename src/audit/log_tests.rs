@@ -1,3 +1,4 @@
+use std::io::Write;
 use std::path::Path;
 
 use super::*;
@@ -12,8 +13,8 @@ fn options(dir: &Path) -> LogOptions {
     }
 }
 
-fn stop(reason: &str) -> Event {
-    Event::Stop { reason: reason.into() }
+fn stop(reason: &str) -> Event<'_> {
+    Event::Stop { reason }
 }
 
 fn put(log: &Log, reason: &str) {
@@ -83,12 +84,12 @@ fn a_full_disk_refuses_and_the_log_recovers_when_there_is_room() {
     put(&log, "a");
     let full = Arc::new(OpenOptions::new().write(true).open("/dev/full").unwrap());
     let real = {
-        let mut state = log.0.state();
-        std::mem::replace(&mut state.current.as_mut().unwrap().file, full)
+        let mut state = log.0.shared.lock();
+        std::mem::replace(&mut state.writer.current_mut().unwrap().file, full)
     };
     assert!(log.append_now(&stop("b")).is_err());
     assert!(!log.healthy());
-    log.0.state().current.as_mut().unwrap().file = real;
+    log.0.shared.lock().writer.current_mut().unwrap().file = real;
     put(&log, "c");
     assert!(log.healthy());
     check_whole(dir.path(), 2);
@@ -126,8 +127,8 @@ async fn a_line_on_the_disk_is_acknowledged_and_a_failed_sync_is_not() {
     let (a, b) = (stop("a"), stop("b"));
     let both = tokio::join!(log.append(&a), log.append(&b));
     assert_eq!((both.0.unwrap().seq(), both.1.unwrap().seq()), (1, 2));
-    log.0.state().note_sync(2, false);
-    assert!(log.0.state().is_durable(2).is_err());
+    log.0.shared.lock().writer.note_sync(2, false);
+    assert!(log.0.shared.lock().writer.is_durable(2).is_err());
     assert!(!log.healthy());
     let _ = log.append(&a).await.unwrap();
     assert!(log.healthy());
@@ -147,4 +148,40 @@ fn verify_tells_a_line_being_written_from_a_break() {
     tear(&files[0]);
     let found = crate::audit::read::verify(dir.path()).unwrap();
     assert_eq!(found.first_break, Some((files[0].clone(), found.lines + 1, Break::NotJson)));
+}
+
+#[test]
+fn a_line_that_may_wait_goes_before_the_next_that_must_or_soon_by_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, _) = Log::open(LogOptions { file_bytes_max: NonZeroU64::MAX, ..options(dir.path()) }).unwrap();
+    log.append_soon(&stop("a")).unwrap();
+    put(&log, "b");
+    check_whole(dir.path(), 2);
+    log.append_soon(&stop("c")).unwrap();
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    while lines(dir.path()).len() < 3 {
+        assert!(std::time::Instant::now() < deadline, "the held line is not written");
+        std::thread::yield_now();
+    }
+    log.append_soon(&stop("d")).unwrap();
+    drop(log);
+    check_whole(dir.path(), 4);
+}
+
+#[test]
+fn a_held_line_outlives_a_full_disk_and_the_refused_one_leaves_no_gap() {
+    let dir = tempfile::tempdir().unwrap();
+    let (log, _) = Log::open(options(dir.path())).unwrap();
+    put(&log, "a");
+    let full = Arc::new(OpenOptions::new().write(true).open("/dev/full").unwrap());
+    let swap = |file| std::mem::replace(&mut log.0.shared.lock().writer.current_mut().unwrap().file, file);
+    let real = swap(full);
+    let _ = log.append_soon(&stop("held"));
+    assert!(log.append_now(&stop("refused")).is_err());
+    drop(swap(real));
+    put(&log, "b");
+    drop(log);
+    let all = lines(dir.path());
+    assert!(!all.iter().any(|line| String::from_utf8_lossy(line).contains("refused")));
+    check_whole(dir.path(), all.len());
 }

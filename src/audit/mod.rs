@@ -7,6 +7,7 @@ pub mod read;
 pub mod record;
 pub mod redact;
 mod tail;
+mod writer;
 
 pub use chain::{Break, Hash, Verifier};
 pub use encode::{Envelope, encode};

@@ -1,13 +1,13 @@
 //! What is recorded, as data.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::OnceLock;
 
 use uuid::Uuid;
 
-use crate::policy::{Obligations, Place};
+use crate::policy::{Permit, Place};
 use crate::refusal::Code;
-use crate::sql::Facts;
+use crate::sql::Statement;
 
 /// The person behind a service account, as the tool claims it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct SessionIdentity {
     pub groups: Vec<String>,
     pub client: SocketAddr,
     pub database: String,
+    /// As its records say it, written once.
+    pub told: OnceLock<Box<str>>,
 }
 
 /// Through which part of the protocol a statement came.
@@ -38,24 +40,24 @@ pub enum Protocol {
 }
 
 /// The intent: one statement, judged, before its bytes go upstream.
-#[derive(Debug, Clone)]
-pub struct StatementRecord {
-    pub identity: Arc<SessionIdentity>,
-    pub end_user: Option<EndUser>,
-    pub application: String,
+#[derive(Debug, Clone, Copy)]
+pub struct StatementRecord<'a> {
+    pub identity: &'a SessionIdentity,
+    pub end_user: Option<&'a EndUser>,
+    pub application: &'a str,
     pub protocol: Protocol,
-    pub sql: Arc<str>,
-    /// Literal-free text, hashed: 16 hex digits.
-    pub fingerprint: String,
-    /// Unknown where the text was not understood.
-    pub facts: Arc<Facts>,
-    /// `None` = allowed.
-    pub code: Option<Code>,
-    pub rule: Option<Place>,
-    pub reason: String,
-    pub obligations: Obligations,
+    /// Its class is unknown where the text was not understood.
+    pub statement: &'a Statement,
+    pub ruling: Ruling<'a>,
     /// Of EXPLAIN, in the planner's units.
     pub estimate: Option<f64>,
+}
+
+/// What was decided of a statement.
+#[derive(Debug, Clone, Copy)]
+pub enum Ruling<'a> {
+    Allowed(&'a Permit),
+    Denied { code: Code, rule: Option<&'a Place>, reason: &'a str },
 }
 
 /// What became of a statement that was passed on.
@@ -73,7 +75,7 @@ pub struct OutcomeRecord {
 }
 
 #[derive(Debug, Clone)]
-pub enum Event {
+pub enum Event<'a> {
     Start {
         version: &'static str,
         rules_generation: u64,
@@ -81,7 +83,7 @@ pub enum Event {
         recovered_bytes: u64,
     },
     Stop {
-        reason: String,
+        reason: &'a str,
     },
     /// A reload: the problems where it was refused, none where it is live.
     Rules {
@@ -89,9 +91,9 @@ pub enum Event {
         problems: Vec<String>,
     },
     Connect {
-        identity: Arc<SessionIdentity>,
-        application: String,
-        upstream_user: String,
+        identity: &'a SessionIdentity,
+        application: &'a str,
+        upstream_user: &'a str,
     },
     /// `reason` is for the auditor; the client sees one message for all.
     LoginFailed {
@@ -100,8 +102,8 @@ pub enum Event {
         user: String,
         reason: String,
     },
-    Statement(Box<StatementRecord>),
-    Outcome(OutcomeRecord),
+    Statement(StatementRecord<'a>),
+    Outcome(&'a OutcomeRecord),
     Disconnect {
         session: Uuid,
         reason: String,

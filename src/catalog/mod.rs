@@ -51,6 +51,16 @@ pub struct RelationEntry {
     /// A view that stays when what it reads is dropped.
     #[serde(default, skip_serializing_if = "is_false")]
     pub late_binding: bool,
+    /// Of a table alone, without heirs; not kept in files, which would differ with every load of data.
+    #[serde(skip)]
+    pub size: Option<Size>,
+}
+
+/// How large a table is, as the server's planner sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    pub rows: u64,
+    pub pages: u64,
 }
 
 impl RelationEntry {

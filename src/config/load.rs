@@ -265,6 +265,7 @@ impl Reader<'_> {
             ("statement_bytes_max", &mut bounds.statement_bytes_max),
             ("message_bytes_max", &mut bounds.message_bytes_max),
             ("catalog_relations_max", &mut bounds.catalog_relations_max),
+            ("remembered_bytes_max", &mut bounds.remembered_bytes_max),
         ] {
             // Beyond these a text could overflow the stack.
             let ceiling =
@@ -375,6 +376,7 @@ impl Default for Bounds {
             parse_chain_max: of(TextBounds::CHAIN_CEILING),
             parse_queries_max: of(5_000),
             catalog_relations_max: RELATIONS_MAX,
+            remembered_bytes_max: of(32 << 20),
             handshake: Duration::from_secs(10),
             drain: Duration::from_secs(30),
         }

@@ -147,6 +147,8 @@ pub struct Bounds {
     /// Of one snapshot of the catalog.
     pub catalog_relations_max: NonZeroUsize,
     pub handshake: Duration,
+    /// About what is kept of texts understood, for all sessions together.
+    pub remembered_bytes_max: NonZeroUsize,
     /// How long running statements may go on after SIGTERM.
     pub drain: Duration,
 }

@@ -250,7 +250,7 @@ impl Driver {
                         self.redefining.remove(&outcome.statement) && outcome.sqlstate == "00000";
                     crate::telemetry::outcome(&outcome);
                     // A lost outcome is borne: the statement's own entry stands.
-                    if let Err(error) = self.shared.audit.append_unsynced(&Event::Outcome(outcome)) {
+                    if let Err(error) = self.shared.audit.append_soon(&Event::Outcome(&outcome)) {
                         tracing::error!(%error, "an outcome could not be recorded");
                     }
                 }

@@ -105,8 +105,13 @@ impl Driver {
             Ok(message) => {
                 let catalog = self.shared.catalog.load();
                 let own_backend = |who: &Principal, process_id| self.shared.sessions.owns(who, process_id);
-                let basis =
-                    Basis { rules: &self.live.rules, catalog: catalog.as_ref(), own_backend: &own_backend };
+                let basis = Basis {
+                    rules: &self.live.rules,
+                    generation: Some(self.live.generation),
+                    catalog: catalog.as_ref(),
+                    sized: self.shared.sizes_hold(),
+                    own_backend: &own_backend,
+                };
                 self.session.judge(message, &basis, super::shared::unix_now())
             }
             Err(fault) => return self.bad_message(head, fault).await,

@@ -1,6 +1,5 @@
 //! Frames with statements: inspected, estimated, admitted and recorded before they go on.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Buf;
@@ -9,14 +8,13 @@ use super::driver::{Driver, End, OpenGate};
 use super::inspect;
 use super::snapshot::redefines;
 use super::upstream::{Approved, Plain};
-use crate::audit::record::{OutcomeRecord, StatementRecord};
+use crate::audit::record::{OutcomeRecord, Ruling, StatementRecord};
 use crate::audit::{Event, Recorded};
-use crate::policy::{Obligations, Permit, through_view};
+use crate::policy::{Permit, through_view};
 use crate::refusal::{Code, Refusal};
 use crate::session::{
     Asked, Estimate, Gate, GateKind, Judged, Passage, Protest, Refused, sqlstate, status_byte,
 };
-use crate::sql::fingerprint;
 use crate::wire::message::decode;
 use crate::wire::reply::{self, Severity};
 use crate::wire::{Frontend, Header};
@@ -118,8 +116,8 @@ impl Driver {
 
     async fn record_failed(&mut self, open: &OpenGate, sqlstate: &str) {
         for judged in &open.gate.statements {
-            let entry = self.entry(&open.gate.asked, judged, None);
-            match self.shared.record(&entry).await {
+            let recorded = self.shared.record(&self.entry(&open.gate.asked, judged, None)).await;
+            match recorded {
                 Ok(recorded) => self.record_unrun(&recorded, sqlstate),
                 Err(error) => tracing::error!(%error, "a failed statement could not be recorded"),
             }
@@ -137,7 +135,7 @@ impl Driver {
             sqlstate: sqlstate.to_owned(),
             truncated: false,
         };
-        if let Err(error) = self.shared.audit.append_unsynced(&Event::Outcome(outcome)) {
+        if let Err(error) = self.shared.audit.append_soon(&Event::Outcome(&outcome)) {
             tracing::error!(%error, "an outcome could not be recorded");
         }
     }
@@ -179,9 +177,7 @@ impl Driver {
         let cap = judged.permit.obligations().cost?;
         match gate.estimate {
             Some(cost) if cost > cap => Some(heavy(cost, cap)),
-            None if judged.statement.facts.estimable && judged.statement.facts.cursor.is_none() => {
-                Some(blind())
-            }
+            None if judged.is_weighed() && judged.statement.facts.cursor.is_none() => Some(blind()),
             Some(_) | None => None,
         }
     }
@@ -209,22 +205,16 @@ impl Driver {
         Ok(proofs)
     }
 
-    fn entry(&self, asked: &Asked, judged: &Judged, estimate: Option<f64>) -> Event {
-        let permit = &judged.permit;
-        Event::Statement(Box::new(StatementRecord {
-            identity: Arc::clone(self.session.identity()),
-            end_user: asked.end_user.clone(),
-            application: self.session.application().to_owned(),
+    fn entry<'a>(&'a self, asked: &'a Asked, judged: &'a Judged, estimate: Option<f64>) -> Event<'a> {
+        Event::Statement(StatementRecord {
+            identity: self.session.identity(),
+            end_user: asked.end_user.as_ref(),
+            application: self.session.application(),
             protocol: asked.protocol,
-            sql: Arc::clone(&judged.statement.text),
-            fingerprint: fingerprint(&judged.statement.text),
-            facts: Arc::clone(&judged.statement.facts),
-            code: None,
-            rule: permit.rule().cloned(),
-            reason: permit.reason().to_owned(),
-            obligations: permit.obligations().clone(),
+            statement: &judged.statement,
+            ruling: Ruling::Allowed(&judged.permit),
             estimate,
-        }))
+        })
     }
 
     fn forward(&mut self, open: OpenGate, recorded: Vec<Recorded>) {
@@ -234,17 +224,12 @@ impl Driver {
         let count = statements.len();
         let mut passages = Vec::with_capacity(count);
         let mut proofs: Vec<(Permit, Recorded)> = Vec::with_capacity(count);
-        for (Judged { statement, permit }, recorded) in statements.into_iter().zip(recorded) {
+        for (Judged { statement, permit, .. }, recorded) in statements.into_iter().zip(recorded) {
             crate::telemetry::statement("allow", None, statement.facts.class);
             if redefines(&statement.facts) {
                 self.redefining.insert(recorded.id());
             }
-            passages.push(Passage {
-                record: recorded.id(),
-                facts: statement.facts,
-                obligations: permit.obligations().clone(),
-                blame: self.blame(permit.obligations(), recorded.id()),
-            });
+            passages.push(Passage { record: recorded.id(), facts: statement.facts, permit: permit.clone() });
             proofs.push((permit, recorded));
         }
         let approved =
@@ -264,15 +249,6 @@ impl Driver {
         self.client.input.advance(frame_bytes);
     }
 
-    /// Who, which limit, which entry: for what strikes while the statement runs.
-    fn blame(&self, obligations: &Obligations, record: uuid::Uuid) -> String {
-        let name = &self.session.principal().name;
-        match &obligations.place {
-            Some(place) => format!("{name}, rule {place}, audit {record}"),
-            None => format!("{name}, audit {record}"),
-        }
-    }
-
     /// The gate's frame does not go on, for a reason of statement `at`.
     async fn refuse_gate(&mut self, open: OpenGate, at: usize, refusal: Refusal) {
         let in_query = open.gate.kind == GateKind::Query;
@@ -282,8 +258,7 @@ impl Driver {
         for (index, judged) in open.gate.statements.into_iter().enumerate() {
             let rule = judged.permit.obligations().place.clone();
             let protest = Protest {
-                text: judged.statement.text,
-                facts: judged.statement.facts,
+                statement: judged.statement,
                 rule: rule.clone(),
                 reason: if index == at {
                     reason.clone()
@@ -313,21 +288,17 @@ impl Driver {
         let Refused { mut refusal, asked, protests, in_query } = refused;
         let mut first = None;
         for protest in protests {
-            crate::telemetry::statement("deny", refusal.code, protest.facts.class);
-            let entry = Event::Statement(Box::new(StatementRecord {
-                identity: Arc::clone(self.session.identity()),
-                end_user: asked.end_user.clone(),
-                application: self.session.application().to_owned(),
+            crate::telemetry::statement("deny", refusal.code, protest.statement.facts.class);
+            let code = refusal.code.unwrap_or(Code::NotUnderstood);
+            let entry = Event::Statement(StatementRecord {
+                identity: self.session.identity(),
+                end_user: asked.end_user.as_ref(),
+                application: self.session.application(),
                 protocol: asked.protocol,
-                fingerprint: fingerprint(&protest.text),
-                sql: protest.text,
-                facts: protest.facts,
-                code: Some(refusal.code.unwrap_or(Code::NotUnderstood)),
-                rule: protest.rule,
-                reason: protest.reason,
-                obligations: Obligations::default(),
+                statement: &protest.statement,
+                ruling: Ruling::Denied { code, rule: protest.rule.as_ref(), reason: &protest.reason },
                 estimate: None,
-            }));
+            });
             match self.shared.record(&entry).await {
                 Ok(recorded) => {
                     first.get_or_insert(recorded.id());
@@ -385,7 +356,7 @@ fn next_estimate(open: &mut OpenGate) -> Option<usize> {
         return None;
     }
     while let Some(judged) = open.gate.statements.get(open.estimates.len()) {
-        if judged.permit.obligations().cost.is_some() && judged.statement.facts.estimable {
+        if judged.is_weighed() {
             return Some(open.estimates.len());
         }
         open.estimates.push(None);

@@ -106,12 +106,11 @@ async fn serve(
             return Err((channel, refusal));
         }
     };
-    let (session, key, identity) =
-        (greeting.session, started.place.key, Arc::clone(started.session.identity()));
+    let (session, key) = (greeting.session, started.place.key);
     let connect = Event::Connect {
-        identity,
-        application: started.session.application().to_owned(),
-        upstream_user: started.upstream_user,
+        identity: started.session.identity(),
+        application: started.session.application(),
+        upstream_user: &started.upstream_user,
     };
     if let Err(error) = shared.record(&connect).await {
         tracing::error!(%error, "a session could not be recorded");

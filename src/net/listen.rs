@@ -16,6 +16,7 @@ use crate::admin::{self, Readiness};
 use crate::audit::{AuditError, Event, Log, LogOptions};
 use crate::config::Config;
 use crate::limits::Admission;
+use crate::sql::Memory;
 use crate::transport::{TlsAcceptor, TransportError};
 use crate::warehouse::connect::Warehouse;
 
@@ -68,6 +69,8 @@ impl Server {
             recovered_bytes: opened.torn_bytes,
         };
         let _ = audit.append(&start).await?;
+        let bounds = &config.bounds;
+        let memory = Arc::new(Memory::new(bounds.text(), bounds.remembered_bytes_max));
         let shared = Shared {
             config,
             live: arc_swap::ArcSwap::from_pointee(live),
@@ -76,7 +79,9 @@ impl Server {
             admission: Admission::default(),
             sessions: super::cancel::Sessions::default(),
             claims: Arc::default(),
+            memory,
             catalog: arc_swap::ArcSwapOption::empty(),
+            sized_until: std::sync::atomic::AtomicI64::new(0),
             definitions: tokio::sync::Notify::new(),
         };
         Ok(Self { shared: Arc::new(shared), listener, admin, acceptor })
@@ -120,7 +125,7 @@ impl Server {
         if let Some(admin) = admin {
             let _ = tokio::time::timeout(Duration::from_secs(1), admin).await;
         }
-        if let Err(error) = shared.record(&Event::Stop { reason: reason.to_owned() }).await {
+        if let Err(error) = shared.record(&Event::Stop { reason }).await {
             tracing::error!(%error, "the end could not be recorded");
         }
         tracing::info!(reason, "stopped");

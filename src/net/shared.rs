@@ -1,6 +1,7 @@
 //! What all sessions share.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -14,6 +15,7 @@ use crate::config::Config;
 use crate::identity::Directory;
 use crate::limits::Admission;
 use crate::policy::RuleSet;
+use crate::sql::Memory;
 use crate::warehouse::connect::Warehouse;
 
 /// Where the process stands.
@@ -41,20 +43,29 @@ pub struct Shared {
     pub admission: Admission,
     pub sessions: Sessions,
     pub claims: Arc<Claims>,
+    /// What was understood before.
+    pub memory: Arc<Memory>,
     /// The newest snapshot; `None` until there is one.
     pub catalog: ArcSwapOption<Catalog>,
+    /// Until when its sizes may be gone by, in seconds since 1970.
+    pub sized_until: AtomicI64,
     /// Told when definitions may have changed through the gate; one waiting notice stands for all.
     pub definitions: Notify,
 }
 
 impl Shared {
     /// Appends to the audit; a failure counts.
-    pub async fn record(&self, event: &Event) -> Result<Recorded, AuditError> {
+    pub async fn record(&self, event: &Event<'_>) -> Result<Recorded, AuditError> {
         let recorded = self.audit.append(event).await;
         if recorded.is_err() {
             crate::telemetry::audit_failed();
         }
         recorded
+    }
+
+    /// Whether the snapshot is young enough to go by its sizes.
+    pub fn sizes_hold(&self) -> bool {
+        self.sized_until.load(Ordering::Relaxed) >= unix_now()
     }
 
     pub fn live(&self) -> Arc<Live> {

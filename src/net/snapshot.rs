@@ -1,13 +1,14 @@
 //! The catalog's snapshot kept young: at the start, on a timer, and soon after definitions change.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::shared::{Phase, Shared};
+use super::shared::{Phase, Shared, unix_now};
 use crate::catalog::{Catalog, Snapshot};
 use crate::config::{CatalogConfig, CatalogSource};
 use crate::sql::{Class, Facts};
@@ -71,10 +72,13 @@ fn back_off(failures: u32) -> Duration {
 async fn refresh(shared: &Arc<Shared>, config: &CatalogConfig) -> Result<(), LoadFault> {
     // What changes from here on asks for another snapshot; what changed before is in this one.
     let _ = tokio::time::timeout(Duration::ZERO, shared.definitions.notified()).await;
+    let began = unix_now();
     let snapshot = snapshot(shared, config).await?;
     let (relations, taken) = (snapshot.relations.len(), snapshot.taken.clone());
     let indexed = tokio::task::spawn_blocking(move || Catalog::new(snapshot));
     let catalog = indexed.await.map_err(|_| LoadFault::Interrupted)?;
+    let holds = began.saturating_add(3 * i64::try_from(config.refresh.as_secs()).unwrap_or(i64::MAX / 3));
+    shared.sized_until.store(holds, Ordering::Relaxed);
     let first = shared.catalog.swap(Some(Arc::new(catalog))).is_none();
     if first {
         tracing::info!(relations, "the catalog is live");

@@ -81,6 +81,7 @@ pub async fn start(
         groups: principal.groups.clone(),
         client: greeting.client,
         database,
+        told: std::sync::OnceLock::new(),
     };
     let end_user_source = live.rules.accounts.get(&principal.name).and_then(|account| account.end_user);
     let session = Session::open(Opening {
@@ -90,6 +91,7 @@ pub async fn start(
         application: application.map(|(_, value)| value.clone()).unwrap_or_default(),
         scope,
         bounds: session_bounds(config),
+        memory: Arc::clone(&shared.memory),
     });
     let LoggedIn { stream, process_id, secret, leftover, .. } = logged_in;
     Ok(Started {
@@ -254,7 +256,6 @@ fn scope_bounds(config: &Config) -> ScopeBounds {
 fn session_bounds(config: &Config) -> SessionBounds {
     let bounds = &config.bounds;
     SessionBounds {
-        text: bounds.text(),
         prepared_max: bounds.prepared_max.get(),
         portals_max: bounds.portals_max.get(),
         pipeline_max: bounds.pipeline_max.get(),

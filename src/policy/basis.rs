@@ -10,8 +10,12 @@ use crate::catalog::Catalog;
 #[derive(Clone, Copy)]
 pub struct Basis<'a> {
     pub rules: &'a RuleSet,
+    /// Of the rules: equal numbers are the same rules. `None`: nothing is remembered of them.
+    pub generation: Option<u64>,
     /// `None`: names alone are judged, and fall to the safer side.
     pub catalog: Option<&'a Arc<Catalog>>,
+    /// Whether the catalog's sizes are young enough to go by.
+    pub sized: bool,
     /// Whether the warehouse's process of this id serves a session of this principal.
     pub own_backend: &'a dyn Fn(&Principal, i32) -> bool,
 }
@@ -19,7 +23,7 @@ pub struct Basis<'a> {
 impl<'a> Basis<'a> {
     /// Rules alone.
     pub fn of(rules: &'a RuleSet) -> Self {
-        Self { rules, catalog: None, own_backend: &|_, _| false }
+        Self { rules, generation: None, catalog: None, sized: false, own_backend: &|_, _| false }
     }
 
     pub fn with_catalog(self, catalog: Option<&'a Arc<Catalog>>) -> Self {

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::num::NonZeroU64;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::refusal::Refusal;
+use crate::sql::Facts;
 
 /// Where a rule stands: `rules/domains/orders.yaml:12`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,31 +56,41 @@ pub struct Obligations {
     pub place: Option<Place>,
 }
 
-/// Proof that policy allowed a statement: only [`super::decide()`] makes one.
+/// Proof that policy allowed a statement: only [`super::decide()`] makes one. Clones are the same permit.
 #[derive(Debug, Clone)]
 #[must_use = "a permit that is dropped forwards nothing"]
-pub struct Permit {
+pub struct Permit(Arc<Granted>);
+
+#[derive(Debug)]
+struct Granted {
     obligations: Obligations,
     rule: Option<Place>,
     reason: String,
+    told: OnceLock<(Arc<Facts>, Box<str>)>,
 }
 
 impl Permit {
     pub(super) fn new(obligations: Obligations, rule: Option<Place>, reason: String) -> Self {
-        Self { obligations, rule, reason }
+        Self(Arc::new(Granted { obligations, rule, reason, told: OnceLock::new() }))
     }
 
     pub fn obligations(&self) -> &Obligations {
-        &self.obligations
+        &self.0.obligations
     }
 
     /// The rule that allowed it, where one speaks.
     pub fn rule(&self) -> Option<&Place> {
-        self.rule.as_ref()
+        self.0.rule.as_ref()
     }
 
     pub fn reason(&self) -> &str {
-        &self.reason
+        &self.0.reason
+    }
+
+    /// What `write` makes of the permit and the facts it was given for, kept from the first time on.
+    pub fn told(&self, facts: &Arc<Facts>, write: impl FnOnce() -> Box<str>) -> Option<&str> {
+        let (of, told) = self.0.told.get_or_init(|| (Arc::clone(facts), write()));
+        Arc::ptr_eq(of, facts).then_some(told)
     }
 }
 

@@ -332,7 +332,7 @@ fn first_column(row: &[u8]) -> String {
 fn over(running: &Running, code: Code, max: Option<u64>, what: &str) -> Refusal {
     let max = max.unwrap_or_default();
     Refusal::by(code, format_args!("the result is larger than its limit of {max} {what}"))
-        .with_detail(running.blame.clone())
+        .with_detail(running.blame())
         .with_hint("Aggregate or filter it, or fetch less")
 }
 
@@ -341,8 +341,8 @@ pub(super) fn truncated(running: &Running, tag: &str) -> Bytes {
     let mut out = BytesMut::new();
     let rows = running.meter.rows;
     let message = match running.meter.rows_max() {
-        Some(max) => format!("tollgate: result truncated at its limit of {max} rows ({})", running.blame),
-        None => format!("tollgate: result truncated ({})", running.blame),
+        Some(max) => format!("tollgate: result truncated at its limit of {max} rows ({})", running.blame()),
+        None => format!("tollgate: result truncated ({})", running.blame()),
     };
     reply::notice(&mut out, "01004", &message, Some("Aggregate or filter it, or fetch less"));
     reply::command_complete(&mut out, &retag(tag, rows));

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use super::Session;
 use super::judge::not_understood;
 use super::pending::Pending;
+use super::permits::Grant;
 use super::prepared::{Portal, Prepared};
 use super::step::{Gate, GateKind, Judged, Protest, Refused, Step};
 use crate::audit::record::Protocol;
-use crate::policy::{Basis, Decision, Permit};
+use crate::policy::Basis;
 use crate::refusal::{Code, Refusal};
-use crate::sql::{Statement, understand};
+use crate::sql::{Statement, fingerprint};
 
 impl Session {
     pub(super) fn judge_parse(&mut self, name: &str, text: &str, types: &[u8], basis: &Basis<'_>) -> Step {
@@ -52,7 +53,7 @@ impl Session {
     /// The one statement of a text, allowed; or what becomes of its frame.
     fn single(&mut self, text: &str, basis: &Basis<'_>) -> Result<Option<Statement>, Step> {
         let asked = self.asked(Protocol::Extended, text);
-        let mut statements = match understand(text, &self.scope, &self.bounds.text) {
+        let mut statements = match self.memory.understand(text, &self.scope) {
             Ok(statements) => statements.into_iter(),
             Err(fault) => return Err(Step::refuse(not_understood(text, &fault, asked, false))),
         };
@@ -63,21 +64,17 @@ impl Session {
             return Err(self.fault(refusal));
         }
         if let Some(statement) = &statement {
-            let _permit = self.permit(statement, basis)?;
+            let _grant = self.permit(statement, basis)?;
         }
         Ok(statement)
     }
 
-    fn permit(&self, statement: &Statement, basis: &Basis<'_>) -> Result<Permit, Step> {
+    fn permit(&mut self, statement: &Statement, basis: &Basis<'_>) -> Result<Grant, Step> {
         match self.decide_one(statement, basis) {
-            Decision::Allow(permit) => Ok(permit),
-            Decision::Deny(denial) => {
-                let protest = Protest {
-                    text: Arc::clone(&statement.text),
-                    facts: Arc::clone(&statement.facts),
-                    rule: denial.rule,
-                    reason: denial.reason,
-                };
+            Ok(grant) => Ok(grant),
+            Err(denial) => {
+                let protest =
+                    Protest { statement: statement.clone(), rule: denial.rule, reason: denial.reason };
                 let asked = self.asked(Protocol::Extended, &statement.text);
                 let refusal = denial.refusal;
                 Err(Step::refuse(Refused { refusal, asked, protests: vec![protest], in_query: false }))
@@ -102,12 +99,12 @@ impl Session {
             Err(step) => return step,
         };
         if let Some(statement) = &prepared.statement {
-            let permit = match self.permit(statement, basis) {
-                Ok(permit) => permit,
+            let Grant { permit, light } = match self.permit(statement, basis) {
+                Ok(grant) => grant,
                 Err(step) => return step,
             };
-            let weighed = permit.obligations().cost.is_some() && statement.facts.estimable;
-            if weighed
+            let judged = Judged { statement: statement.clone(), permit, light };
+            if judged.is_weighed()
                 || statement
                     .facts
                     .writes
@@ -117,8 +114,7 @@ impl Session {
             {
                 let asked = self.asked(Protocol::Extended, &prepared.text);
                 let kind = GateKind::Bind { portal: portal.to_owned(), statement: name.to_owned() };
-                let statements = vec![Judged { statement: statement.clone(), permit }];
-                return Step::gate(Gate { kind, statements, asked, estimate: None });
+                return Step::gate(Gate { kind, statements: vec![judged], asked, estimate: None });
             }
         }
         self.bind(portal, prepared, None);
@@ -159,11 +155,11 @@ impl Session {
     /// The same with facts as names mean them now.
     fn current(&self, mut prepared: Prepared) -> Result<Prepared, Step> {
         if prepared.scope_version != self.scope_version {
-            let found = understand(&prepared.text, &self.scope.since(prepared.epoch), &self.bounds.text)
-                .map_err(|fault| {
-                    let asked = self.asked(Protocol::Extended, &prepared.text);
-                    Step::refuse(not_understood(&prepared.text, &fault, asked, false))
-                })?;
+            let scope = self.scope.since(prepared.epoch);
+            let found = self.memory.understand(&prepared.text, &scope).map_err(|fault| {
+                let asked = self.asked(Protocol::Extended, &prepared.text);
+                Step::refuse(not_understood(&prepared.text, &fault, asked, false))
+            })?;
             prepared.statement = found.into_iter().next();
             prepared.scope_version = self.scope_version;
         }
@@ -191,7 +187,8 @@ impl Session {
             None => match self.scope.cursor(name) {
                 Some(facts) => {
                     let text = format!("FETCH ALL FROM \"{name}\"");
-                    (Some(Statement { text: text.into(), facts: Arc::clone(facts) }), None)
+                    let fingerprint = fingerprint(&text).into();
+                    (Some(Statement { text: text.into(), facts: Arc::clone(facts), fingerprint }), None)
                 }
                 None => {
                     return self.fault(Refusal::fault("34000", format!("portal \"{name}\" does not exist")));
@@ -203,10 +200,11 @@ impl Session {
             return Step::Pass;
         };
         match self.permit(&statement, basis) {
-            Ok(permit) => {
+            Ok(Grant { permit, light }) => {
                 let asked = self.asked(Protocol::Extended, &statement.text);
                 let kind = GateKind::Execute { portal: name.to_owned() };
-                Step::gate(Gate { kind, statements: vec![Judged { statement, permit }], asked, estimate })
+                let statements = vec![Judged { statement, permit, light }];
+                Step::gate(Gate { kind, statements, asked, estimate })
             }
             Err(step) => step,
         }
@@ -218,8 +216,7 @@ impl Session {
         let refusal = Refusal::by(Code::NotUnderstood, format_args!("{reason}, so it is not run"))
             .with_hint("Bind and execute it again");
         let protest = bound.statement.as_ref().map(|statement| Protest {
-            text: Arc::clone(&statement.text),
-            facts: Arc::clone(&statement.facts),
+            statement: statement.clone(),
             rule: None,
             reason: reason.to_owned(),
         });

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::Session;
 use super::pending::{Pending, Run, changes_scope};
+use super::permits::Grant;
 use super::step::{Asked, Gate, GateKind, Judged, Protest, Refused, Step};
 use crate::audit::record::Protocol;
 use crate::identity::claim;
-use crate::policy::{Basis, Decision, Denial, EndUserSource, decide};
+use crate::policy::{Basis, Denial, EndUserSource};
 use crate::refusal::{Code, Refusal};
-use crate::sql::{Class, Facts, NotUnderstood, Statement, TransactionStep, understand};
+use crate::sql::{Class, Facts, NotUnderstood, Statement, TransactionStep, fingerprint};
 use crate::wire::{Frontend, Target};
 
 impl Session {
@@ -82,7 +83,7 @@ impl Session {
 
     fn judge_query(&mut self, text: &str, basis: &Basis<'_>) -> Step {
         let asked = self.asked(Protocol::Simple, text);
-        let statements = match understand(text, &self.scope, &self.bounds.text) {
+        let statements = match self.memory.understand(text, &self.scope) {
             Ok(statements) => statements,
             Err(fault) => return Step::refuse(not_understood(text, &fault, asked, true)),
         };
@@ -100,32 +101,30 @@ impl Session {
 
     /// All of a text's statements allowed, or the refusal of the first that is not.
     fn decide_all(
-        &self,
+        &mut self,
         statements: Vec<Statement>,
         basis: &Basis<'_>,
     ) -> Result<Vec<Judged>, (Refusal, Vec<Protest>)> {
-        let mut judged = Vec::with_capacity(statements.len());
-        let mut denied = None;
+        let mut grants = Vec::with_capacity(statements.len());
         for (at, statement) in statements.iter().enumerate() {
             match self.decide_one(statement, basis) {
-                Decision::Allow(permit) => judged.push(Judged { statement: statement.clone(), permit }),
-                Decision::Deny(denial) => {
-                    denied = Some((at, denial));
-                    break;
-                }
+                Ok(grant) => grants.push(grant),
+                Err(denial) => return Err(refused_whole(&statements, at, *denial)),
             }
         }
-        match denied {
-            None => Ok(judged),
-            Some((at, denial)) => Err(refused_whole(&statements, at, denial)),
-        }
+        let judged = statements.into_iter().zip(grants);
+        Ok(judged.map(|(statement, Grant { permit, light })| Judged { statement, permit, light }).collect())
     }
 
     /// Policy's decision, and the session's own reasons to say no.
-    pub(super) fn decide_one(&self, statement: &Statement, basis: &Basis<'_>) -> Decision {
+    pub(super) fn decide_one(
+        &mut self,
+        statement: &Statement,
+        basis: &Basis<'_>,
+    ) -> Result<Grant, Box<Denial>> {
         let facts = &statement.facts;
         if self.draining && !ends_transaction(facts) {
-            return Decision::Deny(denial(
+            return Err(denial(
                 Refusal::by(Code::Draining, "this proxy is shutting down")
                     .with_hint("Connect again: another one takes over"),
             ));
@@ -133,12 +132,12 @@ impl Session {
         if changes_scope(facts)
             && let Err(full) = self.scope.clone().apply(facts)
         {
-            return Decision::Deny(denial(
+            return Err(denial(
                 Refusal::by(Code::SessionChange, full.to_string())
                     .with_hint("Close what is no longer needed"),
             ));
         }
-        decide(&self.principal, facts, basis)
+        self.permits.decide(&self.principal, facts, basis)
     }
 
     fn judge_function_call(&mut self) -> Step {
@@ -147,8 +146,7 @@ impl Session {
             .with_hint("Call the function in a SELECT");
         let facts = Arc::new(Facts::plain(Class::Unknown, "FUNCTION CALL"));
         let protest = Protest {
-            text: "".into(),
-            facts,
+            statement: Statement { text: "".into(), facts, fingerprint: fingerprint("").into() },
             rule: None,
             reason: "a function call by number cannot be checked".to_owned(),
         };
@@ -213,9 +211,9 @@ fn expired() -> Refusal {
     Refusal::fault("28000", "tollgate: your token has expired").with_hint("Sign in again and reconnect")
 }
 
-fn denial(refusal: Refusal) -> Denial {
+fn denial(refusal: Refusal) -> Box<Denial> {
     let reason = refusal.message.trim_start_matches("tollgate: ").to_owned();
-    Denial { refusal, rule: None, reason }
+    Box::new(Denial { refusal, rule: None, reason })
 }
 
 fn ends_transaction(facts: &Facts) -> bool {
@@ -226,13 +224,13 @@ fn ends_transaction(facts: &Facts) -> bool {
 fn refused_whole(statements: &[Statement], at: usize, denial: Denial) -> (Refusal, Vec<Protest>) {
     let mut protests = Vec::with_capacity(statements.len());
     for (index, statement) in statements.iter().enumerate() {
-        let (text, facts) = (Arc::clone(&statement.text), Arc::clone(&statement.facts));
+        let statement = statement.clone();
         if index == at {
             let (rule, reason) = (denial.rule.clone(), denial.reason.clone());
-            protests.insert(0, Protest { text, facts, rule, reason });
+            protests.insert(0, Protest { statement, rule, reason });
         } else {
             let reason = format!("statement {} of the same text is refused", at + 1);
-            protests.push(Protest { text, facts, rule: denial.rule.clone(), reason });
+            protests.push(Protest { statement, rule: denial.rule.clone(), reason });
         }
     }
     (denial.refusal, protests)
@@ -245,7 +243,8 @@ pub(super) fn not_understood(text: &str, fault: &NotUnderstood, asked: Asked, in
         .with_hint(
             "Write it in plain Redshift SQL, one statement at a time; if it is valid, tell the data team",
         );
-    let protest =
-        Protest { text: text.into(), facts: Arc::new(facts), rule: None, reason: fault.to_string() };
+    let statement =
+        Statement { text: text.into(), facts: Arc::new(facts), fingerprint: fingerprint(text).into() };
+    let protest = Protest { statement, rule: None, reason: fault.to_string() };
     Refused { refusal, asked, protests: vec![protest], in_query }
 }

@@ -12,6 +12,7 @@ mod judge;
 pub mod meter;
 mod passing;
 mod pending;
+mod permits;
 mod prepared;
 mod step;
 
@@ -20,7 +21,7 @@ use std::sync::Arc;
 
 use crate::audit::record::{EndUser, SessionIdentity};
 use crate::policy::{EndUserSource, Principal};
-use crate::sql::{Scope, Status, TextBounds};
+use crate::sql::{Memory, Scope, Status};
 
 pub use answer::{Need, Nonsense};
 pub use errors::{fields, sqlstate};
@@ -28,6 +29,7 @@ pub use pending::{Passage, Running};
 pub use step::{Asked, Effect, Estimate, Gate, GateKind, Judged, Protest, Refused, Relay, Step};
 
 use pending::Pending;
+use permits::Permits;
 use prepared::{Portals, Statements};
 
 /// The status that ReadyForQuery's byte tells.
@@ -52,7 +54,6 @@ pub(crate) const fn status_byte(status: Status) -> u8 {
 /// What one session may hold.
 #[derive(Debug, Clone, Copy)]
 pub struct SessionBounds {
-    pub text: TextBounds,
     pub prepared_max: usize,
     pub portals_max: usize,
     /// Frames passed on whose answers have not come.
@@ -68,6 +69,8 @@ pub struct Session {
     end_user: Option<EndUser>,
     application: String,
     bounds: SessionBounds,
+    memory: Arc<Memory>,
+    permits: Permits,
     scope: Scope,
     /// Counts changes of `scope`, so that facts found before a change are found anew.
     scope_version: u64,
@@ -103,17 +106,21 @@ pub struct Opening {
     pub application: String,
     pub scope: Scope,
     pub bounds: SessionBounds,
+    /// What all sessions remember of texts.
+    pub memory: Arc<Memory>,
 }
 
 impl Session {
     pub fn open(opening: Opening) -> Self {
-        let Opening { principal, identity, end_user_source, application, scope, bounds } = opening;
+        let Opening { principal, identity, end_user_source, application, scope, bounds, memory } = opening;
         Self {
             principal,
             identity,
             end_user_source,
             end_user: None,
             application,
+            memory,
+            permits: Permits::default(),
             scope,
             scope_version: 0,
             status: Status::Idle,

@@ -25,7 +25,7 @@ impl Session {
             .into_iter()
             .map(|passage| {
                 let carried = self.carried(&passage.facts);
-                Running::new(passage, carried, None, now)
+                Running::new(passage, carried, None, &self.identity, now)
             })
             .collect();
         let _ = self.push_ready(Pending::Query(Run::of(statements)));
@@ -38,7 +38,7 @@ impl Session {
             None => self.cursor_rows.get(portal).copied().unwrap_or_default(),
         };
         let carried = carried.max(self.carried(&passage.facts));
-        let running = Running::new(passage, carried, Some(portal.to_owned()), now);
+        let running = Running::new(passage, carried, Some(portal.to_owned()), &self.identity, now);
         self.pending.push_back(Pending::Execute(Box::new(running)));
     }
 

@@ -1,6 +1,7 @@
 //! What was passed on and is not answered yet, in order.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,8 @@ use uuid::Uuid;
 
 use super::meter::Meter;
 use super::step::Estimate;
-use crate::policy::Obligations;
+use crate::audit::record::SessionIdentity;
+use crate::policy::Permit;
 use crate::refusal::{Code, Refusal};
 use crate::sql::Facts;
 
@@ -18,9 +20,7 @@ pub struct Passage {
     /// Of its entry in the audit.
     pub record: Uuid,
     pub facts: Arc<Facts>,
-    pub obligations: Obligations,
-    /// Who, which rule, which entry: the DETAIL of a limit that strikes while it runs.
-    pub blame: String,
+    pub permit: Permit,
 }
 
 /// A statement that runs upstream.
@@ -31,45 +31,62 @@ pub struct Running {
     pub meter: Meter,
     pub started: Instant,
     pub deadline: Option<Instant>,
-    pub seconds: Option<u64>,
+    permit: Permit,
+    identity: Arc<SessionIdentity>,
     /// The portal of the extended protocol whose rows these are.
     pub portal: Option<String>,
     /// Tollgate stopped it: what the client is told in place of the server's error.
     pub killed: Option<Refusal>,
     /// Tollgate cancelled it because the client has all the rows it may have.
     pub cut: bool,
-    pub blame: String,
 }
 
 impl Running {
-    pub(super) fn new(passage: Passage, carried: u64, portal: Option<String>, now: Instant) -> Self {
-        let Passage { record, facts, obligations, blame } = passage;
-        let seconds = obligations.seconds.map(|s| s.get());
-        Self {
+    pub(super) fn new(
+        passage: Passage,
+        carried: u64,
+        portal: Option<String>,
+        identity: &Arc<SessionIdentity>,
+        now: Instant,
+    ) -> Self {
+        let Passage { record, facts, permit } = passage;
+        let mut running = Self {
             record,
             facts,
-            meter: Meter::new(&obligations, carried),
+            meter: Meter::new(permit.obligations(), carried),
             started: now,
-            deadline: seconds.and_then(|s| now.checked_add(Duration::from_secs(s))),
-            seconds,
+            deadline: None,
+            permit,
+            identity: Arc::clone(identity),
             portal,
             killed: None,
             cut: false,
-            blame,
+        };
+        running.restart_clock(now);
+        running
+    }
+
+    /// Who, which rule, which entry: the DETAIL of a limit that strikes while it runs.
+    pub(super) fn blame(&self) -> String {
+        let (name, record) = (&self.identity.principal, self.record);
+        match &self.permit.obligations().place {
+            Some(place) => format!("{name}, rule {place}, audit {record}"),
+            None => format!("{name}, audit {record}"),
         }
     }
 
     /// The statement before it in its string is done: its own time begins.
     pub(super) fn restart_clock(&mut self, now: Instant) {
         self.started = now;
-        self.deadline = self.seconds.and_then(|s| now.checked_add(Duration::from_secs(s)));
+        let seconds = self.permit.obligations().seconds;
+        self.deadline = seconds.and_then(|s| now.checked_add(Duration::from_secs(s.get())));
     }
 
     /// What the client is told when the clock ran out.
     pub(super) fn out_of_time(&self) -> Refusal {
-        let seconds = self.seconds.unwrap_or_default();
+        let seconds = self.permit.obligations().seconds.map_or(0, NonZeroU64::get);
         Refusal::by(Code::TimeLimit, format_args!("statement ran longer than its limit of {seconds} s"))
-            .with_detail(self.blame.clone())
+            .with_detail(self.blame())
             .with_hint(
                 "Narrow it: fewer partitions, earlier filters; or ask the data team for a higher limit",
             )

@@ -1,13 +1,11 @@
 //! What the session asks its driver to do: effects as data.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 
 use crate::audit::record::{EndUser, OutcomeRecord, Protocol};
 use crate::policy::{Permit, Place};
 use crate::refusal::Refusal;
-use crate::sql::{Facts, Statement};
+use crate::sql::Statement;
 
 /// What becomes of one frame of the client.
 #[derive(Debug)]
@@ -44,6 +42,15 @@ impl Step {
 pub struct Judged {
     pub statement: Statement,
     pub permit: Permit,
+    /// Whatever its plan is, it stays under its cost cap: EXPLAIN need not be asked.
+    pub light: bool,
+}
+
+impl Judged {
+    /// Whether EXPLAIN must say what it costs before it may run.
+    pub fn is_weighed(&self) -> bool {
+        !self.light && self.permit.obligations().cost.is_some() && self.statement.facts.estimable
+    }
 }
 
 /// Where in the protocol a gate stands, and what its passage needs.
@@ -80,8 +87,7 @@ pub struct Asked {
 /// A refused statement as the record shows it.
 #[derive(Debug)]
 pub struct Protest {
-    pub text: Arc<str>,
-    pub facts: Arc<Facts>,
+    pub statement: Statement,
     pub rule: Option<Place>,
     pub reason: String,
 }

@@ -25,7 +25,8 @@ fn bare(name: &str) -> &str {
     name.strip_prefix("pg_catalog.").unwrap_or(name)
 }
 
-fn is_followed(name: &str) -> bool {
+/// Whether the arguments of this function are looked at.
+pub(super) fn is_followed(name: &str) -> bool {
     matches!(bare(name), "set_config" | "pg_cancel_backend" | "pg_terminate_backend")
 }
 

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use super::Scans;
+
 /// What kind of effect a statement has; the strongest wins when several apply.
 ///
 /// The order is the order of strength: `Read < Transaction < Session < Maintenance < Write < Ddl
@@ -174,6 +176,8 @@ pub struct Facts {
     pub temp_spellings: BTreeMap<String, String>,
     /// EXPLAIN takes this statement and its cost says something: it reads, writes from a query, or calls set-returning functions.
     pub estimable: bool,
+    /// What a plain query scans, for a bound on its cost.
+    pub scans: Option<Scans>,
     /// The SQL that EXPLAIN is to be run on when it is not the statement itself (the query of DECLARE, COPY (query), EXPLAIN ANALYZE).
     pub estimate_of: Option<Arc<str>>,
     /// What the analysis is not sure of, in words for the client; policy treats any doubt as deny.
@@ -205,6 +209,7 @@ impl Facts {
             drops_all_temp: false,
             temp_spellings: BTreeMap::new(),
             estimable: false,
+            scans: None,
             estimate_of: None,
             doubts: Vec::new(),
         }
@@ -227,6 +232,8 @@ pub struct Statement {
     /// The statement's own text, without the separating semicolon and without surrounding blanks.
     pub text: Arc<str>,
     pub facts: Arc<Facts>,
+    /// See [`super::fingerprint()`].
+    pub fingerprint: Arc<str>,
 }
 
 /// A text that cannot be split or parsed; it is refused whole.

@@ -197,6 +197,19 @@ impl Scope {
         self.state.temp.is_view(name)
     }
 
+    /// Appends what names mean here, but for the session's own objects and the catalog; false where
+    /// temporary relations stand before others.
+    pub(super) fn meaning(&self, out: &mut Vec<u8>) -> bool {
+        let words = [Some(self.database.as_str()), self.state.database.as_deref()];
+        for word in words.into_iter().chain(self.search_path().iter().map(|schema| Some(schema.as_str()))) {
+            out.push(if word.is_some() { 1 } else { 0 });
+            out.extend_from_slice(word.unwrap_or_default().as_bytes());
+            out.push(0);
+        }
+        out.push(2);
+        self.state.temp.is_empty()
+    }
+
     /// Whether another prepared statement's or cursor's name differs from this in case alone: servers
     /// disagree on which is meant.
     pub(super) fn blurs(&self, name: &str) -> bool {

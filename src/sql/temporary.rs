@@ -63,6 +63,10 @@ impl TempRelations {
         self.0.keys().map(String::as_str)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// What a statement that succeeded made and dropped.
     pub(super) fn apply(&mut self, facts: &Facts, max: usize) -> Result<(), ScopeFull> {
         if facts.drops_all_temp {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::commands;
+use super::fingerprint::of_tokens;
 use super::lex::{Token, lex};
 use super::names::{add_bases, add_charged, add_overloads};
 use super::parse::parse;
@@ -52,7 +53,11 @@ fn understand_inner(
         add_charged(part, &mut facts, context.scope);
         let offset = part.first().map_or(0, |token| token.start);
         scope.apply(&facts).map_err(|full| NotUnderstood { reason: full.to_string(), offset })?;
-        statements.push(Statement { text: own_text(text, &tokens, part), facts: Arc::new(facts) });
+        statements.push(Statement {
+            text: own_text(text, &tokens, part),
+            facts: Arc::new(facts),
+            fingerprint: of_tokens(part).into(),
+        });
     }
     Ok(statements)
 }

@@ -16,7 +16,7 @@ use super::lex::Token;
 use super::names::{created, doubt, doubt_function, doubt_name, resolve_read, targets};
 use super::parse::Tree;
 use super::scope::Scope;
-use super::{Class, Facts, NotUnderstood};
+use super::{Class, Facts, NotUnderstood, Relation};
 
 /// The facts of a parsed statement; `tokens` are the same statement, to check the tree against.
 pub(super) fn walk(tree: &Tree, tokens: &[Token], scope: &Scope) -> Result<Facts, NotUnderstood> {
@@ -35,12 +35,13 @@ pub(super) fn walk(tree: &Tree, tokens: &[Token], scope: &Scope) -> Result<Facts
         creates: false,
         locking: false,
         sets: false,
+        scans: Some(Vec::new()),
         effects: Effects::default(),
     };
     if let ControlFlow::Break(reason) = statement.visit(&mut walk) {
         return Err(NotUnderstood { reason, offset });
     }
-    let Walk { mut facts, listed, changes, intos, froms, creates, locking, sets, effects, .. } = walk;
+    let Walk { mut facts, listed, changes, intos, froms, creates, locking, sets, scans, effects, .. } = walk;
     check_changes(tokens, changes, intos)?;
     // The parser takes FROM for a column's name where it expects one.
     if froms != tree.froms {
@@ -62,6 +63,7 @@ pub(super) fn walk(tree: &Tree, tokens: &[Token], scope: &Scope) -> Result<Facts
         || sets
         || matches!(facts.command.as_str(), "UPDATE" | "DELETE" | "MERGE")
         || ["generate_series", "unnest"].iter().any(|name| facts.functions.contains(*name));
+    facts.scans = super::scans::scans(scans, tokens, &facts);
     Ok(facts)
 }
 
@@ -107,6 +109,8 @@ struct Walk<'a> {
     creates: bool,
     locking: bool,
     sets: bool,
+    /// The relations read, by each place that names one; `None` once rows come from elsewhere.
+    scans: Option<Vec<Relation>>,
     effects: Effects,
 }
 
@@ -170,9 +174,15 @@ impl Walk<'_> {
             doubt_name(&parts, &mut self.facts);
         }
         if self.unnests(&parts) {
+            self.scans = None;
             return ControlFlow::Continue(());
         }
-        self.facts.reads.extend(resolve_read(&parts, self.scope));
+        let read = resolve_read(&parts, self.scope);
+        match (&mut self.scans, read.first()) {
+            (Some(scans), Some(only)) if read.len() == 1 => scans.push(only.clone()),
+            _ => self.scans = None,
+        }
+        self.facts.reads.extend(read);
         ControlFlow::Continue(())
     }
 
@@ -349,6 +359,15 @@ impl Visitor for Walk<'_> {
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> Flow {
         if self.targets.iter().any(|target| std::ptr::eq(*target, factor)) {
             return ControlFlow::Continue(());
+        }
+        let plain = matches!(
+            factor,
+            TableFactor::Table { args: None, .. }
+                | TableFactor::Derived { lateral: false, .. }
+                | TableFactor::NestedJoin { .. }
+        );
+        if !plain {
+            self.scans = None;
         }
         match factor {
             TableFactor::Table { version: Some(_), .. } => refuse("a table at another time"),

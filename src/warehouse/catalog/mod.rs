@@ -93,6 +93,9 @@ async fn gather(
     let mut control = Control::new(logged_in);
     control.ask::<LoadFault>(questions.begin, |_| Ok(())).await?;
     control.ask(questions.relations, |row| rows.relation(row)).await?;
+    if let Some(sizes) = questions.sizes {
+        control.ask(sizes, |row| rows.size(row)).await?;
+    }
     control.ask(questions.columns, |row| rows.column(row)).await?;
     control.ask(questions.lineage, |row| rows.lineage(row)).await?;
     control.ask(questions.functions, |row| rows.function(row)).await?;

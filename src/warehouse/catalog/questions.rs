@@ -10,6 +10,8 @@ pub(super) struct Questions {
     pub begin: &'static str,
     /// Schema, name, kind, owner.
     pub relations: &'static str,
+    /// Schema, name, rows and pages of tables whose plan nothing else makes larger.
+    pub sizes: Option<&'static str>,
     /// Schema, relation, column, in order.
     pub columns: &'static str,
     /// Schema and name of what depends, schema and name of what it depends on, whether it reads it.
@@ -44,6 +46,17 @@ static POSTGRESQL: Questions = Questions {
     relations: "SELECT n.nspname, c.relname, c.relkind, pg_catalog.pg_get_userbyid(c.relowner) \
         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
         WHERE n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'",
+    // The planner's own reckoning: the file's pages as they are, with as many rows on each as when it was
+    // last analyzed, or as fit. It takes ten pages for a table that is new.
+    sizes: Some(
+        "SELECT n.nspname, c.relname, pg_catalog.ceil(CASE WHEN c.reltuples > 0 AND c.relpages > 0 \
+          THEN c.reltuples::pg_catalog.float8 / c.relpages * p.pages ELSE p.pages * 291 END)::pg_catalog.int8, \
+          p.pages FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace, \
+          LATERAL (SELECT GREATEST(10, pg_catalog.pg_relation_size(c.oid) \
+            / pg_catalog.current_setting('block_size')::pg_catalog.int8) AS pages) p \
+        WHERE c.relkind = 'r' AND NOT c.relhassubclass AND NOT c.relrowsecurity \
+        AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'",
+    ),
     columns: "SELECT n.nspname, c.relname, a.attname FROM pg_catalog.pg_attribute a \
         JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -107,6 +120,8 @@ static POSTGRESQL: Questions = Questions {
 static REDSHIFT: Questions = Questions {
     begin: "BEGIN READ ONLY",
     relations: POSTGRESQL.relations,
+    // Its planner counts otherwise: joins cost by how rows travel, sorts by a trillion.
+    sizes: None,
     columns: POSTGRESQL.columns,
     lineage: "SELECT DISTINCT n.nspname, c.relname, bn.nspname, b.relname, true \
         FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid \

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 
 use super::LoadFault;
-use crate::catalog::{FunctionEntry, Key, RelationEntry, RelationKind, Snapshot, Volatility};
+use crate::catalog::{FunctionEntry, Key, RelationEntry, RelationKind, Size, Snapshot, Volatility};
 use crate::sql::{Relation, Scope, ScopeBounds, TextBounds, understand};
 use crate::warehouse::query::Row;
 
@@ -53,6 +53,15 @@ impl Rows {
         }
         self.places.insert((schema.clone(), name.clone()), self.relations.len());
         self.relations.push(RelationEntry { schema, name, kind, owner, ..RelationEntry::default() });
+        Ok(())
+    }
+
+    pub(super) fn size(&mut self, mut row: Row<'_>) -> Result<(), LoadFault> {
+        let key = (row.text()?.to_owned(), row.text()?.to_owned());
+        let (rows, pages) = (row.text()?.parse(), row.text()?.parse());
+        if let (Ok(rows), Ok(pages), Some(entry)) = (rows, pages, self.entry(&key)) {
+            entry.size = Some(Size { rows, pages });
+        }
         Ok(())
     }
 
