@@ -69,6 +69,7 @@ impl Reader<'_> {
         let mut fields = Fields::of(value, "tollgate.yaml", &mut self.problems);
         let listen =
             self.or(fields.take("listen"), "listen", address, SocketAddr::from(([127, 0, 0, 1], 5439)));
+        let workers = self.maybe(fields.take("workers"), "workers", |text| text.parse().ok());
         let node = self.text_or(fields.take("node"), "node", &format!("tollgate-{}", listen.port()));
         let admin = self.maybe(fields.take("admin"), "admin", address);
         let rules = self.path_or(fields.take("rules"), "rules");
@@ -83,6 +84,7 @@ impl Reader<'_> {
         Some(Config {
             path: path.to_owned(),
             node,
+            workers,
             listen,
             tls: tls?,
             upstream: upstream?,

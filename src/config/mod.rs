@@ -42,6 +42,8 @@ pub struct Config {
     /// The name of this process in audit records.
     pub node: String,
     pub listen: SocketAddr,
+    /// Threads that sessions run on; one for each core where unset.
+    pub workers: Option<NonZeroUsize>,
     pub tls: ListenTls,
     pub upstream: UpstreamConfig,
     pub rules: PathBuf,

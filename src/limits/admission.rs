@@ -22,19 +22,28 @@ impl Drop for Slot {
     }
 }
 
-impl Admission {
-    /// A slot for one more statement of `principal`, or `None` where `max` run already.
-    pub fn admit(&self, principal: &str, max: NonZeroU64) -> Option<Slot> {
-        let count = match self.running.get(principal) {
-            Some(count) => Arc::clone(&count),
-            None => Arc::clone(&self.running.entry(principal.to_owned()).or_default()),
-        };
-        count
+/// One principal's running statements, for those who ask again and again.
+#[derive(Debug)]
+pub struct Line(Arc<AtomicU64>);
+
+impl Line {
+    /// A slot for one more statement, or `None` where `max` run already.
+    pub fn admit(&self, max: NonZeroU64) -> Option<Slot> {
+        self.0
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |running| {
                 (running < max.get()).then_some(running + 1)
             })
             .ok()?;
-        Some(Slot(count))
+        Some(Slot(Arc::clone(&self.0)))
+    }
+}
+
+impl Admission {
+    pub fn line(&self, principal: &str) -> Line {
+        Line(match self.running.get(principal) {
+            Some(count) => Arc::clone(&count),
+            None => Arc::clone(&self.running.entry(principal.to_owned()).or_default()),
+        })
     }
 
     /// Forgets principals of whom nothing runs.
@@ -51,22 +60,23 @@ mod tests {
     fn the_cap_holds_for_each_principal_alone_and_a_dropped_slot_is_free_again() {
         let admission = Admission::default();
         let max = NonZeroU64::new(2).unwrap();
-        let first = admission.admit("ana", max);
-        let second = admission.admit("ana", max);
+        let (ana, again, bob) = (admission.line("ana"), admission.line("ana"), admission.line("bob"));
+        let first = ana.admit(max);
+        let second = again.admit(max);
         assert!(first.is_some() && second.is_some());
-        assert!(admission.admit("ana", max).is_none());
-        assert!(admission.admit("bob", max).is_some());
+        assert!(ana.admit(max).is_none());
+        assert!(bob.admit(max).is_some());
         drop(first);
-        assert!(admission.admit("ana", max).is_some());
+        assert!(again.admit(max).is_some());
     }
 
     #[test]
     fn sweeping_keeps_what_runs() {
         let admission = Admission::default();
         let max = NonZeroU64::new(1).unwrap();
-        let slot = admission.admit("ana", max);
+        let slot = admission.line("ana").admit(max);
         admission.sweep();
-        assert!(admission.admit("ana", max).is_none());
+        assert!(admission.line("ana").admit(max).is_none());
         drop(slot);
         admission.sweep();
         assert!(admission.running.is_empty());

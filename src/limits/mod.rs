@@ -4,5 +4,5 @@ pub mod admission;
 pub mod ceiling;
 pub mod estimate;
 
-pub use admission::{Admission, Slot};
+pub use admission::{Admission, Line, Slot};
 pub use ceiling::ceiling;

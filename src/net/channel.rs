@@ -70,6 +70,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Channel<S> {
         Poll::Ready(Ok(()))
     }
 
+    /// Writes up to `count` bytes of the front of `from`, without a copy, once its own output is out; the
+    /// bytes written. Cancel safe.
+    pub fn poll_write_front(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut BytesMut,
+        count: usize,
+    ) -> Poll<io::Result<usize>> {
+        let mut written = 0;
+        while let Some(rest) = from.get(..count - written).filter(|rest| !rest.is_empty()) {
+            match Pin::new(&mut self.stream).poll_write(cx, rest) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(some)) => {
+                    from.advance(some);
+                    written += some;
+                    self.unflushed = true;
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending if written == 0 => return Poll::Pending,
+                Poll::Pending => break,
+            }
+        }
+        Poll::Ready(Ok(written))
+    }
+
     /// Anything left to write or flush.
     pub fn owes(&self) -> bool {
         !self.output.is_empty() || self.unflushed

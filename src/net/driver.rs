@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -17,7 +17,7 @@ use super::claims::Claimed;
 use super::shared::{Live, Phase, Shared};
 use super::upstream::Upstream;
 use crate::audit::Event;
-use crate::limits::Slot;
+use crate::limits::{Line, Slot};
 use crate::refusal::Refusal;
 use crate::session::{Effect, Estimate, Gate, Need, Nonsense, Session};
 use crate::transport::Stream;
@@ -92,6 +92,7 @@ pub struct Driver {
     pub(super) holding: bool,
     /// Held while anything of this session runs.
     pub(super) slot: Option<Slot>,
+    pub(super) line: Line,
     pub(super) claimed: Claimed,
     /// Statements on their way that change definitions, by their records.
     pub(super) redefining: HashSet<Uuid>,
@@ -100,7 +101,8 @@ pub struct Driver {
     cancel_key: CancelKey,
     cancels: mpsc::Receiver<oneshot::Sender<()>>,
     cancel_done: Option<oneshot::Receiver<()>>,
-    phase: watch::Receiver<Phase>,
+    /// Done when the process drains; `None` from then on.
+    drain: Option<Drain>,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -119,6 +121,7 @@ pub struct Parts {
 impl Driver {
     pub fn new(parts: Parts) -> Self {
         let Parts { shared, session, client, upstream, cancel_key, cancels, phase } = parts;
+        let line = shared.admission.line(&session.principal().name);
         Self {
             live: shared.live(),
             claimed: Claimed::new(&shared.claims, session.identity().session),
@@ -134,12 +137,13 @@ impl Driver {
             session_was_told: false,
             holding: false,
             slot: None,
+            line,
             redefining: HashSet::new(),
             redefined: false,
             cancel_key,
             cancels,
             cancel_done: None,
-            phase,
+            drain: Some(Drain::of(phase)),
             timer: Box::pin(tokio::time::sleep(std::time::Duration::from_secs(3600))),
         }
     }
@@ -184,7 +188,7 @@ impl Driver {
         }
         self.pump_client().await?;
         self.effects()?;
-        if *self.phase.borrow() == Phase::Draining {
+        if self.drain.is_none() {
             self.session.drain();
             if self.session.is_idle() && self.gate.is_none() {
                 return Err(End::Drained);
@@ -200,26 +204,39 @@ impl Driver {
     async fn wait(&mut self) -> Result<(), End> {
         self.arm();
         let wants = self.wants();
-        let Self { client, upstream, cancels, cancel_done, phase, timer, session, .. } = self;
-        let draining = *phase.borrow() == Phase::Draining;
-        tokio::select! {
-            biased;
-            moved = poll_fn(|cx| poll_io(cx, client, upstream, wants)) => moved,
-            () = timer => session.tick(Instant::now()).map_err(End::Fatal),
-            Some(asked) = cancels.recv() => { self.cancel(Some(asked)); Ok(()) }
-            _ = async { match cancel_done { Some(done) => done.await, None => std::future::pending().await } } => {
-                self.cancel_done = None;
-                self.session.cancel_ended();
-                Ok(())
-            }
-            _ = phase.changed(), if !draining => Ok(()),
+        poll_fn(|cx| self.poll_wait(cx, wants)).await
+    }
+
+    fn poll_wait(&mut self, cx: &mut Context<'_>, wants: Wants) -> Poll<Result<(), End>> {
+        if let Poll::Ready(moved) = poll_io(cx, &mut self.client, &mut self.upstream, wants) {
+            return Poll::Ready(moved);
         }
+        if self.session.deadline().is_some() && self.timer.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(self.session.tick(Instant::now()).map_err(End::Fatal));
+        }
+        if let Poll::Ready(Some(asked)) = self.cancels.poll_recv(cx) {
+            self.cancel(Some(asked));
+            return Poll::Ready(Ok(()));
+        }
+        if let Some(done) = &mut self.cancel_done
+            && Pin::new(done).poll(cx).is_ready()
+        {
+            self.cancel_done = None;
+            self.session.cancel_ended();
+            return Poll::Ready(Ok(()));
+        }
+        if let Some(drain) = &mut self.drain {
+            ready!(drain.0.as_mut().poll(cx));
+            self.drain = None;
+            return Poll::Ready(Ok(()));
+        }
+        Poll::Pending
     }
 
     /// Which side may be read: the one whose bytes at hand are used up but for a frame's beginning. Decided
     /// before anything is written, or a slow reader would let the other side's bytes pile up.
     fn wants(&self) -> Wants {
-        let room = self.client.output.len() < BACKLOG_BYTES;
+        let room = self.client.output.len() + self.upstream.cleared < BACKLOG_BYTES;
         let stuck =
             self.gate.is_some() || self.holding || !room || self.upstream.backlog_bytes() >= BACKLOG_BYTES;
         Wants {
@@ -228,16 +245,13 @@ impl Driver {
         }
     }
 
-    /// The timer stands at the deadline of what runs, or far away.
+    /// The timer strikes at the deadline of what runs, or before it and is set again: deadlines come and go
+    /// with every statement, and most move on long before.
     fn arm(&mut self) {
-        if let Some(deadline) = self.session.deadline() {
-            let deadline = tokio::time::Instant::from_std(deadline);
-            if self.timer.deadline() != deadline {
-                self.timer.as_mut().reset(deadline);
-            }
-        } else if self.timer.is_elapsed() {
-            let later = tokio::time::Instant::now() + std::time::Duration::from_secs(3600);
-            self.timer.as_mut().reset(later);
+        let Some(deadline) = self.session.deadline() else { return };
+        let deadline = tokio::time::Instant::from_std(deadline);
+        if self.timer.is_elapsed() || deadline < self.timer.deadline() {
+            self.timer.as_mut().reset(deadline);
         }
     }
 
@@ -308,6 +322,7 @@ impl Driver {
             )),
             End::Terminated | End::ClientClosed | End::ClientFailed(_) => None,
         };
+        self.upstream.settle(&mut self.client.output);
         if let Some(refusal) = last
             && !self.session_was_told
             && self.upstream_rest.0 == 0
@@ -325,6 +340,23 @@ impl Driver {
             self.upstream.channel.shutdown().await;
         })
         .await;
+    }
+}
+
+/// Done when the process drains, or is gone. Made once: a wait that is begun anew at every turn costs more.
+struct Drain(Pin<Box<dyn Future<Output = ()> + Send>>);
+
+impl Drain {
+    fn of(mut phase: watch::Receiver<Phase>) -> Self {
+        Self(Box::pin(async move {
+            let _ = phase.wait_for(|phase| *phase == Phase::Draining).await;
+        }))
+    }
+}
+
+impl std::fmt::Debug for Drain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Drain")
     }
 }
 
@@ -354,16 +386,17 @@ fn poll_io(
     wants: Wants,
 ) -> Poll<Result<(), End>> {
     let mut moved = false;
-    if client.owes() {
-        match client.poll_write(cx) {
-            Poll::Ready(Ok(())) => moved = true,
+    if client.owes() || upstream.cleared > 0 {
+        match poll_answer(cx, client, upstream) {
+            // Writing by itself gives nothing to do, unless something waited for it.
+            Poll::Ready(Ok(())) => moved = !wants.upstream || client.has_ended(),
             Poll::Ready(Err(error)) => return Poll::Ready(Err(End::ClientFailed(error))),
             Poll::Pending => {}
         }
     }
     if upstream.channel.owes() {
         match upstream.channel.poll_write(cx) {
-            Poll::Ready(Ok(())) => moved = true,
+            Poll::Ready(Ok(())) => moved |= !wants.client,
             // What the server said before it went is worth more than the failed write.
             Poll::Ready(Err(error)) if upstream.channel.has_ended() => {
                 return Poll::Ready(Err(End::UpstreamFailed(error)));
@@ -388,4 +421,20 @@ fn poll_io(
         }
     }
     if moved { Poll::Ready(Ok(())) } else { Poll::Pending }
+}
+
+/// Writes what the client is owed: its output, then what stands cleared in the upstream's input.
+fn poll_answer(
+    cx: &mut Context<'_>,
+    client: &mut Channel<Stream>,
+    upstream: &mut Upstream,
+) -> Poll<io::Result<()>> {
+    if !client.output.is_empty() {
+        ready!(client.poll_write(cx))?;
+    }
+    while upstream.cleared > 0 {
+        let written = ready!(client.poll_write_front(cx, &mut upstream.channel.input, upstream.cleared))?;
+        upstream.cleared -= written;
+    }
+    client.poll_write(cx)
 }

@@ -100,6 +100,7 @@ impl Driver {
                 let open = std::mem::replace(open, OpenGate::closed());
                 let body = error.get(Header::BYTES..).unwrap_or_default();
                 self.record_failed(&open, &sqlstate(body)).await;
+                self.upstream.settle(&mut self.client.output);
                 self.client.output.extend_from_slice(&error);
                 reply::ready(&mut self.client.output, status_byte(self.session.status()));
                 self.client.input.advance(open.frame_bytes);
@@ -187,7 +188,7 @@ impl Driver {
             return None;
         }
         let max = gate.statements.iter().filter_map(|judged| judged.permit.obligations().concurrent).min()?;
-        self.slot = self.shared.admission.admit(&self.session.principal().name, max);
+        self.slot = self.line.admit(max);
         if self.slot.is_some() {
             return None;
         }
@@ -225,7 +226,7 @@ impl Driver {
         let mut passages = Vec::with_capacity(count);
         let mut proofs: Vec<(Permit, Recorded)> = Vec::with_capacity(count);
         for (Judged { statement, permit, .. }, recorded) in statements.into_iter().zip(recorded) {
-            crate::telemetry::statement("allow", None, statement.facts.class);
+            crate::telemetry::allowed(statement.facts.class);
             if redefines(&statement.facts) {
                 self.redefining.insert(recorded.id());
             }
@@ -312,6 +313,7 @@ impl Driver {
         }
         self.client.input.advance(frame_bytes);
         if in_query && self.session.answers_alone() {
+            self.upstream.settle(&mut self.client.output);
             reply::error(&mut self.client.output, Severity::Error, &refusal);
             reply::ready(&mut self.client.output, status_byte(self.session.status()));
             return;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::greet::{Greeting, greet};
 use super::shared::{Live, Phase, Shared};
+use super::workers::Workers;
 use super::{reload, snapshot};
 use crate::admin::{self, Readiness};
 use crate::audit::{AuditError, Event, Log, LogOptions};
@@ -33,6 +34,8 @@ pub enum ServeError {
     Watch(#[from] notify::Error),
     #[error("metrics cannot be kept: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    #[error("the threads for sessions cannot be started: {0}")]
+    Workers(io::Error),
     #[error("cannot handle signals: {0}")]
     Signals(io::Error),
 }
@@ -95,6 +98,7 @@ impl Server {
     /// Serves until `stop` is done, then drains.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
         let Self { shared, listener, admin, acceptor } = self;
+        let workers = Workers::start(shared.config.workers).map_err(ServeError::Workers)?;
         let (phase, phases) = watch::channel(Phase::Serving);
         let reloading = reload::watch(Arc::clone(&shared), phases.clone())?;
         let metrics = crate::telemetry::metrics()?;
@@ -109,7 +113,7 @@ impl Server {
         tracing::info!(address = %listener.local_addr().map_or_else(|e| e.to_string(), |a| a.to_string()), "serving");
         tokio::select! {
             () = stop => {}
-            () = accept(&listener, &shared, &places, acceptor.as_ref(), &phases) => {}
+            () = accept(&listener, &shared, &workers, &places, acceptor.as_ref(), &phases) => {}
         }
         drop(listener);
         tracing::info!("draining");
@@ -128,6 +132,7 @@ impl Server {
         if let Err(error) = shared.record(&Event::Stop { reason }).await {
             tracing::error!(%error, "the end could not be recorded");
         }
+        drop(workers);
         tracing::info!(reason, "stopped");
         Ok(())
     }
@@ -141,6 +146,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
 async fn accept(
     listener: &TcpListener,
     shared: &Arc<Shared>,
+    workers: &Workers,
     places: &Arc<Semaphore>,
     acceptor: Option<&TlsAcceptor>,
     phases: &watch::Receiver<Phase>,
@@ -163,12 +169,19 @@ async fn accept(
             session: Uuid::now_v7(),
             client,
         };
-        tokio::spawn(connection(stream, greeting, place));
+        match stream.into_std() {
+            Ok(stream) => workers.spawn(connection(stream, greeting, place)),
+            Err(error) => tracing::error!(%error, "a connection could not be handed on"),
+        }
     }
 }
 
 /// One connection from its first byte to its last.
-async fn connection(stream: TcpStream, greeting: Greeting, place: Option<OwnedSemaphorePermit>) {
+async fn connection(stream: std::net::TcpStream, greeting: Greeting, place: Option<OwnedSemaphorePermit>) {
+    let stream = match TcpStream::from_std(stream) {
+        Ok(stream) => stream,
+        Err(error) => return tracing::error!(%error, "a connection could not be waited on"),
+    };
     let _ = stream.set_nodelay(true);
     greet(stream, greeting, place.is_some()).await;
     drop(place);

@@ -16,6 +16,7 @@ mod shared;
 mod snapshot;
 mod start;
 mod upstream;
+mod workers;
 
 pub use listen::{ServeError, Server};
 pub use reload::load;

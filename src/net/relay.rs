@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use bytes::Buf;
-
 use super::driver::{BACKLOG_BYTES, Driver, End, Rest};
 use crate::refusal::Refusal;
 use crate::session::{Need, Nonsense, Relay, fields};
@@ -15,12 +13,17 @@ const WHOLE_BYTES_MAX: usize = 16 * 1024;
 impl Driver {
     /// Everything the upstream's input holds, as far as the client's output has room.
     pub(super) fn pump_upstream(&mut self) -> Result<(), End> {
-        while self.client.output.len() < BACKLOG_BYTES && !self.upstream.channel.input.is_empty() {
+        let now = Instant::now();
+        while self.client.output.len() < BACKLOG_BYTES && !self.upstream.unseen().is_empty() {
             if self.upstream_rest.0 > 0 {
                 self.relay_rest();
                 continue;
             }
-            if !self.relay_frame()? {
+            if !self.seen_header {
+                let rows = self.session.rows(self.upstream.unseen());
+                self.upstream.clear(rows);
+            }
+            if !self.relay_frame(now)? {
                 break;
             }
         }
@@ -29,21 +32,18 @@ impl Driver {
 
     /// More of a frame whose header was seen.
     fn relay_rest(&mut self) {
-        let input = &mut self.upstream.channel.input;
         let (left, rest) = self.upstream_rest;
-        let part = left.min(input.len());
-        if rest == Rest::Pass
-            && let Some(bytes) = input.get(..part)
-        {
-            self.client.output.extend_from_slice(bytes);
+        let part = left.min(self.upstream.unseen().len());
+        match rest {
+            Rest::Pass => self.upstream.clear(part),
+            Rest::Drop => self.upstream.skip(part, &mut self.client.output),
         }
-        input.advance(part);
         self.upstream_rest.0 = left - part;
     }
 
     /// The next frame; false where more of it is needed.
-    fn relay_frame(&mut self) -> Result<bool, End> {
-        let input = &self.upstream.channel.input;
+    fn relay_frame(&mut self, now: Instant) -> Result<bool, End> {
+        let input = self.upstream.unseen();
         let nonsense = |tag: u8| End::Nonsense(Nonsense { tag });
         let Some(head) = header(input).map_err(|_| nonsense(input.first().copied().unwrap_or_default()))?
         else {
@@ -57,10 +57,10 @@ impl Driver {
         let relay = match &self.need {
             Need::Header(Relay::Pass) => Rest::Pass,
             Need::Header(_) => Rest::Drop,
-            Need::Body => return self.relay_body(head),
+            Need::Body => return self.relay_body(head, now),
         };
         // An upstream that dies within a row leaves the client between two frames, where it can be told.
-        if head.frame_bytes() <= WHOLE_BYTES_MAX && self.upstream.channel.input.len() < head.frame_bytes() {
+        if head.frame_bytes() <= WHOLE_BYTES_MAX && self.upstream.unseen().len() < head.frame_bytes() {
             return Ok(false);
         }
         self.seen_header = false;
@@ -69,23 +69,24 @@ impl Driver {
         Ok(true)
     }
 
-    fn relay_body(&mut self, head: Header) -> Result<bool, End> {
+    fn relay_body(&mut self, head: Header, now: Instant) -> Result<bool, End> {
         let max = self.shared.config.bounds.message_bytes_max.get();
         let Ok(head) = head.within(max) else { return Err(End::Nonsense(Nonsense { tag: head.tag })) };
-        let input = &self.upstream.channel.input;
-        let Some(frame) = input.get(..head.frame_bytes()) else { return Ok(false) };
+        let Some(frame) = self.upstream.unseen().get(..head.frame_bytes()) else { return Ok(false) };
         let body = frame.get(Header::BYTES..).unwrap_or_default();
         if head.tag == b'E' {
             self.session_was_told |= fields(body).any(|(kind, value)| kind == b'V' && value == b"FATAL");
         }
-        match self.session.answer(head.tag, body, Instant::now())? {
-            Relay::Pass => self.client.output.extend_from_slice(frame),
-            Relay::Drop => {}
-            Relay::Replace(bytes) => self.client.output.extend_from_slice(&bytes),
+        match self.session.answer(head.tag, body, now)? {
+            Relay::Pass => self.upstream.clear(head.frame_bytes()),
+            Relay::Drop => self.upstream.skip(head.frame_bytes(), &mut self.client.output),
+            Relay::Replace(bytes) => {
+                self.upstream.skip(head.frame_bytes(), &mut self.client.output);
+                self.client.output.extend_from_slice(&bytes);
+            }
         }
         self.seen_header = false;
         self.holding = false;
-        self.upstream.channel.input.advance(head.frame_bytes());
         Ok(true)
     }
 }

@@ -3,7 +3,7 @@
 //! A statement goes on only as [`Approved`], which takes a permit of policy and a record of the audit
 //! for each of its statements. Other frames go on only as [`Plain`], which holds no statement.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::channel::Channel;
 use crate::audit::Recorded;
@@ -46,11 +46,13 @@ impl<'a> Plain<'a> {
 #[derive(Debug)]
 pub struct Upstream {
     pub(super) channel: Channel<Stream>,
+    /// Bytes at the front of the input that may go to the client as they are.
+    pub(super) cleared: usize,
 }
 
 impl Upstream {
     pub fn new(stream: Stream, leftover: BytesMut) -> Self {
-        Self { channel: Channel::new(stream, leftover) }
+        Self { channel: Channel::new(stream, leftover), cleared: 0 }
     }
 
     pub fn forward(&mut self, approved: Approved<'_>) {
@@ -73,6 +75,31 @@ impl Upstream {
 
     pub fn say_bytes(&mut self, bytes: &Bytes) {
         self.channel.output.extend_from_slice(bytes);
+    }
+
+    /// Answers that were not looked at yet.
+    pub fn unseen(&self) -> &[u8] {
+        self.channel.input.get(self.cleared..).unwrap_or_default()
+    }
+
+    /// The next bytes may go to the client.
+    pub fn clear(&mut self, bytes: usize) {
+        self.cleared = (self.cleared + bytes).min(self.channel.input.len());
+    }
+
+    /// The next bytes go nowhere. What stands before them moves to the client's output, as it must before
+    /// anything is put there in their place.
+    pub fn skip(&mut self, bytes: usize, client: &mut BytesMut) {
+        self.settle(client);
+        let input = &mut self.channel.input;
+        input.advance(bytes.min(input.len()));
+    }
+
+    /// Moves what may go to the client into its output.
+    pub fn settle(&mut self, client: &mut BytesMut) {
+        let cleared = std::mem::take(&mut self.cleared);
+        client.extend_from_slice(self.channel.input.get(..cleared).unwrap_or_default());
+        self.channel.input.advance(cleared);
     }
 
     /// Asks for the answers so far.

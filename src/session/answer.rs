@@ -13,6 +13,7 @@ use crate::limits::estimate::plan_cost;
 use crate::policy::EndUserSource;
 use crate::refusal::{Code, Refusal};
 use crate::sql::{Class, CursorStep, Facts, PreparedStep, Status, TransactionStep};
+use crate::wire::header;
 use crate::wire::reply::{self, POISON, Severity};
 
 /// The upstream said what no server would.
@@ -36,6 +37,26 @@ impl Session {
     pub fn answer_header(&mut self, tag: u8, body_bytes: usize) -> Result<Need, Nonsense> {
         let need = self.need(tag, body_bytes)?;
         Ok(if self.muted && need == Need::Header(Relay::Pass) { Need::Header(Relay::Drop) } else { need })
+    }
+
+    /// Bytes at the front of `input` that are whole rows within their caps, counted; the rest takes
+    /// [`Session::answer_header`].
+    pub fn rows(&mut self, input: &[u8]) -> usize {
+        if self.muted || input.first() != Some(&b'D') || self.estimating() {
+            return 0;
+        }
+        let Some(running) = self.front_mut().filter(|running| running.killed.is_none()) else { return 0 };
+        let mut taken = 0;
+        while let Some(rest) = input.get(taken..)
+            && let Ok(Some(head)) = header(rest)
+            && head.tag == b'D'
+            && rest.len() >= head.frame_bytes()
+            && running.meter.has_room(head.body_bytes as u64)
+        {
+            let _ = running.meter.count(head.body_bytes as u64);
+            taken += head.frame_bytes();
+        }
+        taken
     }
 
     fn need(&mut self, tag: u8, body_bytes: usize) -> Result<Need, Nonsense> {

@@ -41,6 +41,13 @@ impl Meter {
         }
     }
 
+    /// Whether one more row of `bytes` is within every cap.
+    pub fn has_room(&self, bytes: u64) -> bool {
+        !self.truncated
+            && self.rows_max.is_none_or(|max| self.total_rows() < max.get())
+            && self.bytes_max.is_none_or(|max| self.bytes.saturating_add(bytes) <= max.get())
+    }
+
     /// One row of `bytes` arrived.
     pub fn count(&mut self, bytes: u64) -> Counted {
         if self.truncated {

@@ -29,6 +29,20 @@ pub enum Class {
 }
 
 impl Class {
+    /// In the order of strength, which is also their number.
+    pub const ALL: [Self; 10] = [
+        Self::Read,
+        Self::Transaction,
+        Self::Session,
+        Self::Maintenance,
+        Self::Write,
+        Self::Ddl,
+        Self::Call,
+        Self::Egress,
+        Self::Dcl,
+        Self::Unknown,
+    ];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
