@@ -19,13 +19,26 @@ pub struct Envelope<'a> {
     /// RFC 3339, UTC, up to the point: `2026-11-23T10:15:00.`
     pub second: &'a str,
     pub micros: u32,
-    pub node: &'a str,
 }
 
-/// Appends the event's line, newline included; the answer is the line's hash.
+/// What a line says of its event, from `"event":` up to `,"prev":`, which hangs on the event alone.
+pub fn encode(event: &Event<'_>, node: &str) -> Vec<u8> {
+    let mut body = Vec::with_capacity(1024);
+    let mut w = Writer(&mut body);
+    w.text("event", name(event));
+    w.text("node", node);
+    match session(event) {
+        Some(session) => w.id("session", session),
+        None => w.null("session"),
+    }
+    detail(&mut w, event);
+    body
+}
+
+/// Appends the line of an encoded event, newline included; the answer is the line's hash.
 ///
 /// The hash is over the line's bytes before `,"hash":"`; see [`super::chain`].
-pub fn encode(lines: &mut Vec<u8>, envelope: &Envelope<'_>, event: &Event<'_>, prev: &Hash) -> Hash {
+pub fn link(lines: &mut Vec<u8>, envelope: &Envelope<'_>, body: &[u8], prev: &Hash) -> Hash {
     let start = lines.len();
     let mut w = Writer(lines);
     w.raw("{\"seq\":");
@@ -36,13 +49,7 @@ pub fn encode(lines: &mut Vec<u8>, envelope: &Envelope<'_>, event: &Event<'_>, p
     w.raw(envelope.second);
     w.micros(envelope.micros);
     w.raw("Z\"");
-    w.text("event", name(event));
-    w.text("node", envelope.node);
-    match session(event) {
-        Some(session) => w.id("session", session),
-        None => w.null("session"),
-    }
-    body(&mut w, event);
+    w.0.extend_from_slice(body);
     w.text("prev", prev.as_str());
     let hash = Hash::of(w.0.get(start..).unwrap_or_default());
     w.raw(HASH_FIELD);
@@ -77,7 +84,7 @@ fn session(event: &Event<'_>) -> Option<Uuid> {
     }
 }
 
-fn body(w: &mut Writer<'_>, event: &Event<'_>) {
+fn detail(w: &mut Writer<'_>, event: &Event<'_>) {
     match event {
         Event::Start { version, rules_generation, recovered_bytes } => {
             w.text("version", version);
@@ -348,9 +355,9 @@ mod tests {
 
     fn encoded(event: &Event<'_>) -> String {
         let second = "1970-01-01T00:00:00.";
-        let envelope = Envelope { seq: 7, id: Uuid::from_u128(1), second, micros: 42, node: "n\n1" };
+        let envelope = Envelope { seq: 7, id: Uuid::from_u128(1), second, micros: 42 };
         let mut line = b"before".to_vec();
-        let hash = encode(&mut line, &envelope, event, &Hash::first());
+        let hash = link(&mut line, &envelope, &encode(event, "n\n1"), &Hash::first());
         let line = String::from_utf8(line.split_off(6)).unwrap();
         serde_json::from_str::<serde_json::Value>(&line).unwrap();
         line.replace(hash.as_str(), "H").replace(Hash::first().as_str(), "P")

@@ -8,12 +8,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::chain::Break;
+use super::encode::encode;
 use super::record::Event;
 use super::tail;
-use super::writer::{When, Writer};
+use super::writer::{Chain, Files};
 use crate::config::Durability;
 
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +26,8 @@ pub enum AuditError {
     Broken { path: PathBuf, reason: Break },
     #[error("cannot write the audit: {0}")]
     Io(#[from] io::Error),
+    #[error("cannot write the audit, with the lines of others")]
+    NotWritten,
     #[error("the record did not reach the disk")]
     NotDurable,
 }
@@ -93,16 +97,33 @@ struct Shared {
     state: Mutex<State>,
     /// Told when lines are held while the flusher rests, and when the log closes.
     held: Condvar,
+    durability: Durability,
 }
 
 #[derive(Debug)]
 struct State {
-    writer: Writer,
+    chain: Chain,
+    /// With whoever writes, while someone does.
+    files: Option<Files>,
+    /// The file last written, for those who sync it.
+    file: Option<Arc<File>>,
+    /// Those whose lines another writes, by their last line; told whether it is in the file.
+    waiting: Vec<(u64, oneshot::Sender<bool>)>,
+    synced: u64,
+    /// Nothing up to here that is not yet acknowledged ever is.
+    failed: u64,
+    healthy: bool,
+    /// The file must not be used again.
+    leave: bool,
     /// The flusher waits to be told.
     resting: bool,
     closed: bool,
 }
 
+/// Lines that may wait are held back up to this size.
+const HELD_BYTES_MAX: usize = 64 * 1024;
+/// Batches that one session's thread writes for others before the flusher goes on.
+const ROUNDS_MAX: u32 = 8;
 /// How long a line may be held back.
 const HELD: Duration = Duration::from_millis(20);
 /// After so many rounds without a line the flusher rests.
@@ -127,10 +148,22 @@ impl Log {
         })?;
         let (last, torn_bytes) = tail::recover(&options.dir)?;
         let options = Arc::new(options);
-        let writer = Writer::new(Arc::clone(&options), last);
-        let opened = Opened { torn_bytes, last_seq: writer.seq() };
-        let state = Mutex::new(State { writer, resting: false, closed: false });
-        let shared = Arc::new(Shared { state, held: Condvar::new() });
+        let chain = Chain::new(last);
+        let opened = Opened { torn_bytes, last_seq: chain.seq() };
+        let state = State {
+            synced: chain.seq(),
+            chain,
+            files: Some(Files::new(Arc::clone(&options))),
+            file: None,
+            waiting: Vec::new(),
+            failed: 0,
+            healthy: true,
+            leave: false,
+            resting: false,
+            closed: false,
+        };
+        let durability = options.durability;
+        let shared = Arc::new(Shared { state: Mutex::new(state), held: Condvar::new(), durability });
         let flushed = Arc::clone(&shared);
         std::thread::Builder::new().name("audit".to_owned()).spawn(move || flushed.keep_flushing())?;
         let log = Inner { options, shared, syncing: Arc::default(), sync: Mutex::default(), _lock: lock };
@@ -139,7 +172,7 @@ impl Log {
 
     /// Whether the last append and the last sync went well.
     pub fn healthy(&self) -> bool {
-        self.0.shared.lock().writer.healthy()
+        self.0.shared.lock().healthy
     }
 
     /// Appends, and waits for the disk where the options ask for it.
@@ -149,13 +182,27 @@ impl Log {
     /// # Errors
     /// The line is not in the log, or not surely on the disk.
     pub async fn append(&self, event: &Event<'_>) -> Result<Recorded, AuditError> {
-        let recorded = self.write(event)?;
-        if self.0.options.durability == Durability::Os {
-            return Ok(recorded);
+        let shared = &self.0.shared;
+        let body = encode(event, &self.0.options.node);
+        let (recorded, fate) = shared.put(Uuid::now_v7(), &body);
+        let written = match fate {
+            Fate::Known(written) => written?,
+            Fate::Awaited(told) => told.await.unwrap_or(false),
+        };
+        if !written {
+            return Err(AuditError::NotWritten);
         }
+        if self.0.options.durability == Durability::Disk {
+            self.settle(recorded.seq).await?;
+        }
+        Ok(recorded)
+    }
+
+    /// Waits until a line is on the disk.
+    async fn settle(&self, seq: u64) -> Result<(), AuditError> {
         let turn = Arc::clone(&self.0.syncing).lock_owned().await;
-        if self.0.shared.lock().writer.is_durable(recorded.seq)? {
-            return Ok(recorded);
+        if self.0.shared.lock().is_durable(seq)? {
+            return Ok(());
         }
         let inner = Arc::clone(&self.0);
         let synced = tokio::task::spawn_blocking(move || {
@@ -163,26 +210,7 @@ impl Log {
             inner.sync()
         });
         synced.await.map_err(io::Error::other)??;
-        if self.0.shared.lock().writer.is_durable(recorded.seq)? {
-            Ok(recorded)
-        } else {
-            Err(AuditError::NotDurable)
-        }
-    }
-
-    /// Appends on this thread; with [`Durability::Disk`] it blocks for the disk.
-    ///
-    /// # Errors
-    /// As [`Log::append`].
-    pub fn append_now(&self, event: &Event<'_>) -> Result<Recorded, AuditError> {
-        let recorded = self.write(event)?;
-        if self.0.options.durability == Durability::Disk {
-            self.0.sync()?;
-            if !self.0.shared.lock().writer.is_durable(recorded.seq)? {
-                return Err(AuditError::NotDurable);
-            }
-        }
-        Ok(recorded)
+        if self.0.shared.lock().is_durable(seq)? { Ok(()) } else { Err(AuditError::NotDurable) }
     }
 
     /// Adds a line that a crash may take, as outcomes may: it goes to the file with the next that must,
@@ -191,31 +219,34 @@ impl Log {
     /// # Errors
     /// The line is not in the log.
     pub fn append_soon(&self, event: &Event<'_>) -> Result<(), AuditError> {
-        let mut state = self.0.shared.lock();
-        let _ = state.writer.write(event, When::Soon)?;
-        if state.resting && state.writer.holds() {
-            state.resting = false;
-            self.0.shared.held.notify_one();
+        let shared = &self.0.shared;
+        let body = encode(event, &self.0.options.node);
+        let mut state = shared.lock();
+        if state.chain.held_bytes() > HELD_BYTES_MAX {
+            let Some(files) = state.files.take() else { return Err(AuditError::NotWritten) };
+            let seq = state.chain.seq();
+            shared.write(files, state, seq)?;
+            state = shared.lock();
+        }
+        let _ = state.chain.add(Uuid::now_v7(), &body);
+        if std::mem::take(&mut state.resting) {
+            shared.held.notify_one();
         }
         Ok(())
-    }
-
-    fn write(&self, event: &Event<'_>) -> Result<Recorded, AuditError> {
-        Ok(self.0.shared.lock().writer.write(event, When::Now)?)
     }
 }
 
 impl Inner {
-    /// Syncs what is appended so far; the lock is not held meanwhile.
+    /// Syncs what is in the file so far; the lock is not held meanwhile.
     fn sync(&self) -> io::Result<()> {
         let _one = self.sync.lock().unwrap_or_else(PoisonError::into_inner);
         let (seq, file) = {
             let state = self.shared.lock();
-            (state.writer.seq(), state.writer.file())
+            (state.chain.written_seq(), state.file.clone())
         };
         let Some(file) = file else { return Ok(()) };
         let result = file.sync_data();
-        self.shared.lock().writer.note_sync(seq, result.is_ok());
+        self.shared.lock().note_sync(seq, result.is_ok());
         result
     }
 }
@@ -224,11 +255,52 @@ impl Drop for Inner {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.closed = true;
-        // Nobody is left to tell; what was acknowledged is in the file.
-        let _ = state.writer.flush();
-        drop(state);
+        if let Some(files) = state.files.take() {
+            let seq = state.chain.seq();
+            // Nobody is left to tell; what was acknowledged is in the file.
+            let _ = self.shared.write(files, state, seq);
+        }
         self.shared.held.notify_all();
     }
+}
+
+impl State {
+    fn is_durable(&self, seq: u64) -> Result<bool, AuditError> {
+        if seq <= self.failed { Err(AuditError::NotDurable) } else { Ok(seq <= self.synced) }
+    }
+
+    fn note_sync(&mut self, seq: u64, fine: bool) {
+        if fine {
+            self.synced = self.synced.max(seq);
+            self.healthy = true;
+        } else {
+            // A file whose sync failed may forget pages and succeed later: it is not used again.
+            self.failed = self.chain.seq();
+            self.healthy = false;
+            match &mut self.files {
+                Some(files) => files.leave(),
+                None => self.leave = true,
+            }
+        }
+    }
+
+    /// Tells those whose lines are in the file, up to `seq`, or all that theirs are not.
+    fn tell(&mut self, seq: u64, written: bool) {
+        for (of, told) in std::mem::take(&mut self.waiting) {
+            if !written || of <= seq {
+                let _ = told.send(written);
+            } else {
+                self.waiting.push((of, told));
+            }
+        }
+    }
+}
+
+/// Whether a line is in the file.
+enum Fate {
+    Known(io::Result<bool>),
+    /// Another writes it, and tells.
+    Awaited(oneshot::Receiver<bool>),
 }
 
 impl Shared {
@@ -236,25 +308,92 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Adds a line, and writes it unless another is writing.
+    fn put(&self, id: Uuid, body: &[u8]) -> (Recorded, Fate) {
+        let mut state = self.lock();
+        let recorded = state.chain.add(id, body);
+        let seq = recorded.seq;
+        let Some(files) = state.files.take() else {
+            let (tell, told) = oneshot::channel();
+            state.waiting.push((seq, tell));
+            return (recorded, Fate::Awaited(told));
+        };
+        (recorded, Fate::Known(self.write(files, state, seq)))
+    }
+
+    /// Writes what is held, and what others add meanwhile; nobody waits for the lock while it does.
+    /// Whether line `seq` is in the file.
+    fn write<'a>(&'a self, mut files: Files, mut state: MutexGuard<'a, State>, seq: u64) -> io::Result<bool> {
+        let mut fate = Ok(false);
+        for _ in 0..ROUNDS_MAX {
+            let Some(batch) = state.chain.take() else { break };
+            drop(state);
+            let written = files.write(&batch);
+            state = self.lock();
+            let last = batch.seq();
+            if last >= seq && !matches!(fate, Ok(true)) {
+                fate = Ok(written.is_ok());
+            }
+            match written {
+                Ok(()) => {
+                    // Where lines go to the disk, only a sync that went well makes it healthy again.
+                    state.healthy |= self.durability == Durability::Os;
+                    state.chain.wrote(batch);
+                    state.file = files.file();
+                    state.tell(last, true);
+                }
+                Err(error) => {
+                    if std::mem::take(&mut files.lost) {
+                        state.failed = state.chain.seq();
+                    }
+                    state.healthy = false;
+                    state.chain.forget();
+                    state.tell(last, false);
+                    if !matches!(fate, Ok(true)) {
+                        fate = Err(error);
+                    }
+                    break;
+                }
+            }
+            if state.waiting.is_empty() {
+                break;
+            }
+        }
+        if std::mem::take(&mut state.leave) {
+            files.leave();
+        }
+        state.files = Some(files);
+        if !state.waiting.is_empty() {
+            state.resting = false;
+            self.held.notify_one();
+        }
+        fate
+    }
+
     /// The flusher's thread, to the end of the log.
     fn keep_flushing(&self) {
-        let mut state = self.lock();
         let mut quiet = 0;
         let mut seen = 0;
+        let mut state = self.lock();
         while !state.closed {
-            if quiet >= QUIET_ROUNDS && !state.writer.holds() {
+            if quiet >= QUIET_ROUNDS && state.chain.held_bytes() == 0 {
                 state.resting = true;
                 state = self.held.wait(state).unwrap_or_else(PoisonError::into_inner);
                 state.resting = false;
                 quiet = 0;
                 continue;
             }
-            let waited = self.held.wait_timeout(state, HELD).unwrap_or_else(PoisonError::into_inner);
-            state = waited.0;
-            quiet = if state.writer.seq() == seen { quiet + 1 } else { 0 };
-            seen = state.writer.seq();
-            // A failure is told by the next append that must go to the file.
-            let _ = state.writer.flush();
+            // While another writes, it needs the lock.
+            if state.waiting.is_empty() || state.files.is_none() {
+                state = self.held.wait_timeout(state, HELD).unwrap_or_else(PoisonError::into_inner).0;
+            }
+            quiet = if state.chain.seq() == seen { quiet + 1 } else { 0 };
+            seen = state.chain.seq();
+            if let Some(files) = state.files.take() {
+                // A failure is told by the next append that must go to the file.
+                let _ = self.write(files, state, seen);
+                state = self.lock();
+            }
         }
     }
 }

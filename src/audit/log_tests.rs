@@ -17,8 +17,19 @@ fn stop(reason: &str) -> Event<'_> {
     Event::Stop { reason }
 }
 
+fn append(log: &Log, reason: &str) -> Result<Recorded, AuditError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(log.append(&stop(reason)))
+}
+
 fn put(log: &Log, reason: &str) {
-    let _ = log.append_now(&stop(reason)).unwrap();
+    let _ = append(log, reason).unwrap();
+}
+
+/// Another file in place of the one that is written.
+fn swap(log: &Log, file: Arc<File>) -> Arc<File> {
+    let mut state = log.0.shared.lock();
+    std::mem::replace(&mut state.files.as_mut().unwrap().current_mut().unwrap().file, file)
 }
 
 fn lines(dir: &Path) -> Vec<Vec<u8>> {
@@ -83,13 +94,10 @@ fn a_full_disk_refuses_and_the_log_recovers_when_there_is_room() {
     let (log, _) = Log::open(options(dir.path())).unwrap();
     put(&log, "a");
     let full = Arc::new(OpenOptions::new().write(true).open("/dev/full").unwrap());
-    let real = {
-        let mut state = log.0.shared.lock();
-        std::mem::replace(&mut state.writer.current_mut().unwrap().file, full)
-    };
-    assert!(log.append_now(&stop("b")).is_err());
+    let real = swap(&log, full);
+    assert!(append(&log, "b").is_err());
     assert!(!log.healthy());
-    log.0.shared.lock().writer.current_mut().unwrap().file = real;
+    drop(swap(&log, real));
     put(&log, "c");
     assert!(log.healthy());
     check_whole(dir.path(), 2);
@@ -127,8 +135,8 @@ async fn a_line_on_the_disk_is_acknowledged_and_a_failed_sync_is_not() {
     let (a, b) = (stop("a"), stop("b"));
     let both = tokio::join!(log.append(&a), log.append(&b));
     assert_eq!((both.0.unwrap().seq(), both.1.unwrap().seq()), (1, 2));
-    log.0.shared.lock().writer.note_sync(2, false);
-    assert!(log.0.shared.lock().writer.is_durable(2).is_err());
+    log.0.shared.lock().note_sync(2, false);
+    assert!(log.0.shared.lock().is_durable(2).is_err());
     assert!(!log.healthy());
     let _ = log.append(&a).await.unwrap();
     assert!(log.healthy());
@@ -169,19 +177,43 @@ fn a_line_that_may_wait_goes_before_the_next_that_must_or_soon_by_itself() {
 }
 
 #[test]
-fn a_held_line_outlives_a_full_disk_and_the_refused_one_leaves_no_gap() {
+fn lines_that_could_not_be_written_leave_no_gap() {
     let dir = tempfile::tempdir().unwrap();
     let (log, _) = Log::open(options(dir.path())).unwrap();
     put(&log, "a");
     let full = Arc::new(OpenOptions::new().write(true).open("/dev/full").unwrap());
-    let swap = |file| std::mem::replace(&mut log.0.shared.lock().writer.current_mut().unwrap().file, file);
-    let real = swap(full);
+    let real = swap(&log, full);
     let _ = log.append_soon(&stop("held"));
-    assert!(log.append_now(&stop("refused")).is_err());
-    drop(swap(real));
+    assert!(append(&log, "refused").is_err());
+    drop(swap(&log, real));
     put(&log, "b");
     drop(log);
     let all = lines(dir.path());
     assert!(!all.iter().any(|line| String::from_utf8_lossy(line).contains("refused")));
+    assert!(String::from_utf8_lossy(all.last().unwrap()).contains("\"b\""));
     check_whole(dir.path(), all.len());
+}
+
+#[test]
+fn threads_that_add_while_another_writes_are_told_when_their_lines_are_in_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = LogOptions { file_bytes_max: NonZeroU64::MAX, ..options(dir.path()) };
+    let (log, _) = Log::open(options).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let log = &log;
+            scope.spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                runtime.block_on(async {
+                    for n in 0..200 {
+                        let recorded = log.append(&stop(&format!("{thread}.{n}"))).await.unwrap();
+                        assert!(log.0.shared.lock().chain.written_seq() >= recorded.seq());
+                        log.append_soon(&stop("soon")).unwrap();
+                    }
+                });
+            });
+        }
+    });
+    drop(log);
+    check_whole(dir.path(), 8 * 400);
 }

@@ -10,6 +10,6 @@ mod tail;
 mod writer;
 
 pub use chain::{Break, Hash, Verifier};
-pub use encode::{Envelope, encode};
+pub use encode::{Envelope, encode, link};
 pub use log::{AuditError, Log, LogOptions, Opened, Recorded};
 pub use record::{Event, OutcomeRecord, StatementRecord};

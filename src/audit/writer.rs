@@ -1,4 +1,4 @@
-//! The log's files: the chain's end, lines on their way to the file, rotation.
+//! The chain's end, lines on their way to the file, and the files.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -10,37 +10,48 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::chain::{Hash, Link};
-use super::encode::{Envelope, encode};
-use super::log::{AuditError, LogOptions, Recorded};
-use super::record::Event;
+use super::encode::{Envelope, link};
+use super::log::{LogOptions, Recorded};
 use crate::config::Durability;
 
-/// Lines held back until they are many or their time has come.
-const HELD_BYTES_MAX: usize = 64 * 1024;
 /// How old the knowledge may be that the file is still in its folder.
 const SEEN_MAX: SignedDuration = SignedDuration::from_millis(1);
 
-/// When a line goes to the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum When {
-    Now,
-    /// With the next that goes now, or at the next flush.
-    Soon,
+/// The end of the chain: lines are added here, and written by whoever takes them.
+#[derive(Debug)]
+pub(super) struct Chain {
+    /// Of the last line added.
+    end: End,
+    /// Of the last line in the file: what the chain goes back to when lines cannot be written.
+    written: End,
+    clock: Clock,
+    /// Whole lines that nobody writes yet, and the day of the first.
+    held: Vec<u8>,
+    day: String,
 }
 
+#[derive(Debug, Clone)]
+struct End {
+    seq: u64,
+    hash: Hash,
+}
+
+/// Lines on their way to the file, of the day of the first.
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(super) struct Batch {
+    lines: Vec<u8>,
+    end: End,
+    day: String,
+    time: Timestamp,
+}
+
+/// The file that is written.
+#[derive(Debug)]
+pub(super) struct Files {
     options: Arc<LogOptions>,
     current: Option<Current>,
-    seq: u64,
-    prev: Hash,
-    clock: Clock,
-    /// Whole lines that are not in the file yet; all of the clock's day.
-    held: Vec<u8>,
-    synced: u64,
-    /// Nothing up to here that is not yet acknowledged ever is.
-    failed: u64,
-    healthy: bool,
+    /// A sync failed when a file was closed: what it took is not surely on the disk.
+    pub(super) lost: bool,
 }
 
 #[derive(Debug)]
@@ -59,21 +70,26 @@ pub(super) struct Current {
 struct Clock {
     last: Timestamp,
     second: i64,
-    day: String,
     /// `2026-11-23T10:15:00.` of that second.
     prefix: String,
 }
 
 impl Clock {
     fn from(last: Timestamp) -> Self {
-        Self { last, second: i64::MIN, day: String::new(), prefix: String::new() }
+        Self { last, second: i64::MIN, prefix: String::new() }
     }
 
-    /// Another second has begun.
-    fn turn(&mut self, now: Timestamp) {
-        self.second = now.as_second();
-        self.prefix = now.strftime("%Y-%m-%dT%H:%M:%S.").to_string();
-        self.day = self.prefix.get(..10).unwrap_or_default().to_owned();
+    /// Goes on to now.
+    fn turn(&mut self) {
+        self.last = Timestamp::now().max(self.last);
+        if self.second != self.last.as_second() {
+            self.second = self.last.as_second();
+            self.prefix = self.last.strftime("%Y-%m-%dT%H:%M:%S.").to_string();
+        }
+    }
+
+    fn day(&self) -> &str {
+        self.prefix.get(..10).unwrap_or_default()
     }
 
     fn micros(&self) -> u32 {
@@ -81,31 +97,87 @@ impl Clock {
     }
 }
 
-impl Writer {
+impl Chain {
     /// Goes on behind the last link.
-    pub(super) fn new(options: Arc<LogOptions>, last: Option<Link>) -> Self {
+    pub(super) fn new(last: Option<Link>) -> Self {
         let time = last.as_ref().and_then(|link| link.time.parse().ok()).unwrap_or(Timestamp::UNIX_EPOCH);
-        let (seq, prev) = last.map_or((0, Hash::first()), |link| (link.seq, link.hash));
-        let (current, held) = (None, Vec::new());
-        let clock = Clock::from(time);
-        Self { options, current, seq, prev, clock, held, synced: seq, failed: 0, healthy: true }
+        let (seq, hash) = last.map_or((0, Hash::first()), |link| (link.seq, link.hash));
+        let (end, clock) = (End { seq, hash }, Clock::from(time));
+        Self { written: end.clone(), end, clock, held: Vec::new(), day: String::new() }
     }
 
+    /// Of the last line added.
     pub(super) fn seq(&self) -> u64 {
-        self.seq
+        self.end.seq
     }
 
-    pub(super) fn healthy(&self) -> bool {
-        self.healthy
+    /// Of the last line in the file.
+    pub(super) fn written_seq(&self) -> u64 {
+        self.written.seq
     }
 
-    /// Whether lines wait for a flush.
-    pub(super) fn holds(&self) -> bool {
-        !self.held.is_empty()
+    pub(super) fn held_bytes(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Adds the line of an encoded event.
+    pub(super) fn add(&mut self, id: Uuid, body: &[u8]) -> Recorded {
+        self.clock.turn();
+        if self.held.is_empty() && self.day != self.clock.day() {
+            self.clock.day().clone_into(&mut self.day);
+        }
+        let seq = self.end.seq.saturating_add(1);
+        let envelope = Envelope { seq, id, second: &self.clock.prefix, micros: self.clock.micros() };
+        let hash = link(&mut self.held, &envelope, body, &self.end.hash);
+        self.end = End { seq, hash };
+        Recorded::of(id, seq)
+    }
+
+    /// What is held, to be written by the caller and nobody else.
+    pub(super) fn take(&mut self) -> Option<Batch> {
+        if self.held.is_empty() {
+            return None;
+        }
+        let lines = std::mem::take(&mut self.held);
+        Some(Batch { lines, end: self.end.clone(), day: self.day.clone(), time: self.clock.last })
+    }
+
+    /// A batch is in the file.
+    pub(super) fn wrote(&mut self, batch: Batch) {
+        let Batch { mut lines, end, .. } = batch;
+        self.written = end;
+        if self.held.is_empty() {
+            lines.clear();
+            self.held = lines;
+        }
+    }
+
+    /// A batch could not be written: every line that is not in the file leaves the chain.
+    pub(super) fn forget(&mut self) {
+        self.end = self.written.clone();
+        self.held.clear();
+    }
+}
+
+impl Batch {
+    /// Of its last line.
+    pub(super) fn seq(&self) -> u64 {
+        self.end.seq
+    }
+}
+
+impl Files {
+    pub(super) fn new(options: Arc<LogOptions>) -> Self {
+        Self { options, current: None, lost: false }
     }
 
     pub(super) fn file(&self) -> Option<Arc<File>> {
         self.current.as_ref().map(|current| Arc::clone(&current.file))
+    }
+
+    /// The next line begins another file.
+    pub(super) fn leave(&mut self) {
+        self.current = None;
     }
 
     #[cfg(test)]
@@ -113,78 +185,19 @@ impl Writer {
         self.current.as_mut()
     }
 
-    pub(super) fn is_durable(&self, seq: u64) -> Result<bool, AuditError> {
-        if seq <= self.failed { Err(AuditError::NotDurable) } else { Ok(seq <= self.synced) }
-    }
-
-    pub(super) fn note_sync(&mut self, seq: u64, fine: bool) {
-        if fine {
-            self.synced = self.synced.max(seq);
-            self.healthy = true;
-        } else {
-            // A file whose sync failed may forget pages and succeed later: it is not used again.
-            self.failed = self.seq;
-            self.current = None;
-            self.healthy = false;
-        }
-    }
-
-    /// Adds a line to the chain. One that goes now and cannot is not in the chain.
-    pub(super) fn write(&mut self, event: &Event<'_>, when: When) -> io::Result<Recorded> {
-        let written = self.try_write(event, when);
-        // Where lines go to the disk, only a sync that went well makes it healthy again.
-        self.healthy = written.is_ok() && (self.healthy || self.options.durability == Durability::Os);
-        written
-    }
-
-    fn try_write(&mut self, event: &Event<'_>, when: When) -> io::Result<Recorded> {
-        let now = Timestamp::now().max(self.clock.last);
-        if now.as_second() != self.clock.second {
-            // Lines of one day stand in one day's folder.
-            self.flush()?;
-            self.clock.turn(now);
-        }
-        self.clock.last = now;
-        let recorded = Recorded::of(Uuid::now_v7(), self.seq.saturating_add(1));
-        let envelope = Envelope {
-            seq: recorded.seq(),
-            id: recorded.id(),
-            second: &self.clock.prefix,
-            micros: self.clock.micros(),
-            node: &self.options.node,
-        };
-        let start = self.held.len();
-        let hash = encode(&mut self.held, &envelope, event, &self.prev);
-        if (when == When::Now || self.held.len() > HELD_BYTES_MAX)
-            && let Err(error) = self.flush()
-        {
-            self.held.truncate(start);
-            return Err(error);
-        }
-        self.seq = recorded.seq();
-        self.prev = hash;
-        Ok(recorded)
-    }
-
-    /// Writes what is held. Where that fails it stays held.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
-        if self.held.is_empty() {
-            return Ok(());
-        }
-        let size = self.held.len() as u64;
-        let (now, day) = (self.clock.last, &self.clock.day);
+    /// Writes whole lines, or none of them.
+    pub(super) fn write(&mut self, batch: &Batch) -> io::Result<()> {
         let fits = match &mut self.current {
-            Some(current) => current.mend()? && current.takes(day, size, &self.options, now)?,
+            Some(current) => current.mend()? && current.takes(batch, &self.options)?,
             None => false,
         };
         if !fits {
-            self.rotate()?;
+            self.begin(batch)?;
         }
         let Some(current) = &mut self.current else { return Err(io::ErrorKind::NotFound.into()) };
-        let result = match (&*current.file).write(&self.held) {
-            Ok(written) if written == self.held.len() => {
-                current.length = current.length.saturating_add(size);
-                self.held.clear();
+        let result = match (&*current.file).write(&batch.lines) {
+            Ok(written) if written == batch.lines.len() => {
+                current.length = current.length.saturating_add(written as u64);
                 return Ok(());
             }
             Ok(_) => Err(io::ErrorKind::StorageFull.into()),
@@ -196,16 +209,15 @@ impl Writer {
     }
 
     /// Closes the current file, on the disk where asked for, and begins the next.
-    fn rotate(&mut self) -> io::Result<()> {
-        if let (Some(current), Durability::Disk) = (&self.current, self.options.durability) {
-            let result = current.file.sync_data();
-            self.note_sync(self.seq, result.is_ok());
-            result?;
+    fn begin(&mut self, batch: &Batch) -> io::Result<()> {
+        if let (Some(current), Durability::Disk) = (self.current.take(), self.options.durability) {
+            let synced = current.file.sync_data();
+            self.lost |= synced.is_err();
+            synced?;
         }
-        self.current = None;
-        let day = self.clock.day.clone();
+        let day = batch.day.clone();
         let file = Arc::new(begin_file(&self.options.dir, &day, self.options.durability)?);
-        self.current = Some(Current { file, day, length: 0, dirty: false, seen: self.clock.last });
+        self.current = Some(Current { file, day, length: 0, dirty: false, seen: batch.time });
         Ok(())
     }
 }
@@ -220,15 +232,15 @@ impl Current {
         Ok(true)
     }
 
-    fn takes(&mut self, day: &str, size: u64, options: &LogOptions, now: Timestamp) -> io::Result<bool> {
+    fn takes(&mut self, batch: &Batch, options: &LogOptions) -> io::Result<bool> {
         let room = options.file_bytes_max.get().saturating_sub(self.length);
-        if self.day != day || (size > room && self.length > 0) {
+        if self.day != batch.day || (batch.lines.len() as u64 > room && self.length > 0) {
             return Ok(false);
         }
-        if now.duration_since(self.seen) < SEEN_MAX {
+        if batch.time.duration_since(self.seen) < SEEN_MAX {
             return Ok(true);
         }
-        self.seen = now;
+        self.seen = batch.time;
         // A file that was removed takes writes and keeps nothing.
         Ok(self.file.metadata()?.nlink() > 0)
     }
