@@ -9,7 +9,8 @@ use postgres_protocol::message::frontend;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::login::{LoggedIn, LoginFault, login};
+use super::login::{Credentials, LoggedIn, LoginFault, login};
+use super::scram::KeyRing;
 use crate::config::{UpstreamConfig, UpstreamLogin};
 use crate::transport::{Stream, TlsConnector, TransportError};
 
@@ -35,6 +36,7 @@ pub struct Warehouse {
     timeout: Duration,
     /// Loopback may take passwords in clear; nothing else does without TLS.
     loopback: bool,
+    keys: KeyRing,
 }
 
 impl Warehouse {
@@ -46,6 +48,7 @@ impl Warehouse {
             tls: TlsConnector::of(&upstream.tls, &upstream.host)?,
             timeout: upstream.connect_timeout,
             loopback,
+            keys: KeyRing::default(),
         })
     }
 
@@ -58,7 +61,8 @@ impl Warehouse {
         let work = async {
             let stream = self.connect().await?;
             let clear = stream.is_encrypted() || self.loopback;
-            login(stream, parameters, &user.user, &user.password, clear).await
+            let UpstreamLogin { user, password, .. } = user;
+            login(stream, parameters, Credentials { user, password, clear, keys: &self.keys }).await
         };
         tokio::time::timeout(self.timeout, work).await.map_err(|_| LoginFault::Timeout)?
     }

@@ -5,3 +5,4 @@ pub mod catalog;
 pub mod connect;
 pub mod login;
 pub mod query;
+pub mod scram;
