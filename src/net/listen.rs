@@ -109,6 +109,7 @@ impl Server {
         drop(listener);
         tracing::info!("draining");
         let _ = phase.send(Phase::Draining);
+        shared.warehouse.close_warm();
         let all = u32::try_from(connections_max).unwrap_or(u32::MAX);
         let drained = tokio::time::timeout(shared.config.bounds.drain, places.acquire_many(all)).await;
         let reason = if drained.is_ok() { "drained" } else { "drain limit reached" };

@@ -210,7 +210,8 @@ async fn open<S: AsyncRead + AsyncWrite + Unpin>(mut talk: Talk<S>) -> Result<Lo
     }
 }
 
-fn parameter(body: &[u8]) -> Result<(String, String), LoginFault> {
+/// The name and value of a ParameterStatus.
+pub(super) fn parameter(body: &[u8]) -> Result<(String, String), LoginFault> {
     let mut texts = body.split(|&b| b == 0).map(|text| String::from_utf8_lossy(text).into_owned());
     match (texts.next(), texts.next()) {
         (Some(name), Some(value)) if !name.is_empty() => Ok((name, value)),

@@ -6,3 +6,4 @@ pub mod connect;
 pub mod login;
 pub mod query;
 pub mod scram;
+pub mod warm;
