@@ -188,3 +188,22 @@ impl Readiness for Obstacles {
         found.into_iter().filter(|(there, _)| *there).map(|(_, what)| what).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::driver::Driver;
+
+    fn size_of_future<A, F: Future>(_: impl Fn(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Ten thousand sessions wait at once: the way into a session may take more, but is given back.
+    #[test]
+    fn a_session_that_waits_is_small() {
+        let connection = size_of_future(|(stream, greeting, place)| connection(stream, greeting, place));
+        assert!(connection <= 2 * 1024, "{connection} bytes of a connection's task");
+        let run = size_of_future(Driver::run) + size_of::<Driver>();
+        assert!(run <= 6 * 1024, "{run} bytes of a session");
+    }
+}
