@@ -28,6 +28,8 @@ const CANCELS: &str = "tollgate_cancels_total";
 const RELOADS: &str = "tollgate_rules_reloads_total";
 const GENERATION: &str = "tollgate_rules_generation";
 const UPSTREAM_FAILED: &str = "tollgate_upstream_logins_failed_total";
+const UPSTREAM_WARM: &str = "tollgate_upstream_warm_sessions";
+const UPSTREAM_WARM_TAKEN: &str = "tollgate_upstream_warm_total";
 const AUDIT_FAILED: &str = "tollgate_audit_failures_total";
 const CATALOG_REFRESHES: &str = "tollgate_catalog_refreshes_total";
 const CATALOG_AGE: &str = "tollgate_catalog_age_seconds";
@@ -79,6 +81,8 @@ fn describe() {
     describe_counter!(RELOADS, "Reloads of rules by outcome");
     describe_gauge!(GENERATION, "Generation of the rules that are live");
     describe_counter!(UPSTREAM_FAILED, "Logins that the warehouse refused or did not answer");
+    describe_gauge!(UPSTREAM_WARM, "Sessions opened upstream ahead of need that wait now");
+    describe_counter!(UPSTREAM_WARM_TAKEN, "Sessions by whether one waited upstream");
     describe_counter!(AUDIT_FAILED, "Records that could not be written");
     describe_counter!(CATALOG_REFRESHES, "Snapshots of the catalog by outcome");
     describe_gauge!(CATALOG_AGE, "Seconds since the snapshot in use was taken; absent while there is none");
@@ -161,6 +165,16 @@ pub fn reloaded(live: bool, generation: u64) {
 
 pub fn upstream_failed() {
     counter!(UPSTREAM_FAILED).increment(1);
+}
+
+/// How many sessions wait upstream.
+pub fn warm_sessions(count: usize) {
+    gauge!(UPSTREAM_WARM).set(count as f64);
+}
+
+/// A session upstream was needed; `hit` where one waited.
+pub fn warmed(hit: bool) {
+    counter!(UPSTREAM_WARM_TAKEN, "outcome" => if hit { "hit" } else { "miss" }).increment(1);
 }
 
 pub fn audit_failed() {

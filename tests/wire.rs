@@ -10,7 +10,8 @@ use support::{Gate, House};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tollgate::config::Secret;
-use tollgate::warehouse::login::login;
+use tollgate::warehouse::login::{Credentials, login};
+use tollgate::warehouse::scram::KeyRing;
 use tollgate::wire::{header, reply};
 
 type Frame = (u8, Vec<u8>);
@@ -25,7 +26,11 @@ impl Talk {
     async fn open(address: SocketAddr, user: &str, password: &str) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         let parameters = [("database".to_owned(), "dev".to_owned())];
-        let opened = login(stream, &parameters, user, &Secret::new(password), false).await.unwrap();
+        let opened = {
+            let (password, keys) = (Secret::new(password), KeyRing::default());
+            let credentials = Credentials { user, password: &password, clear: false, keys: &keys };
+            login(stream, &parameters, credentials).await.unwrap()
+        };
         Self { stream: opened.stream, input: opened.leftover }
     }
 

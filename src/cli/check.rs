@@ -124,7 +124,7 @@ mod tests {
         }
         let shown = shown(folder.path());
         for part in
-            ["tollgate.yaml:30", "tollgate.yaml:31", "company.yaml:6", "company.yaml:23", "server.key"]
+            ["tollgate.yaml:35", "tollgate.yaml:36", "company.yaml:6", "company.yaml:23", "server.key"]
         {
             assert!(shown.iter().any(|problem| problem.contains(part)), "{part} in {shown:#?}");
         }

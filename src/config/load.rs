@@ -132,6 +132,7 @@ impl Reader<'_> {
         let tls = self.upstream_tls(fields.take("tls"));
         let connect_timeout =
             self.or(fields.take("connect_timeout"), "connect_timeout", duration, Duration::from_secs(10));
+        let warm = self.warm(fields.take("warm"));
         let logins = fields.need("logins", &mut self.problems);
         let logins: Vec<UpstreamLogin> = match logins {
             Some(value) => {
@@ -142,7 +143,7 @@ impl Reader<'_> {
             None => Vec::new(),
         };
         fields.end(&mut self.problems);
-        Some(UpstreamConfig { host: host?, port, database: database?, tls, logins, connect_timeout })
+        Some(UpstreamConfig { host: host?, port, database: database?, tls, logins, connect_timeout, warm })
     }
 
     fn upstream_tls(&mut self, value: Option<&Value>) -> UpstreamTls {
@@ -404,6 +405,21 @@ mod tests {
         assert_eq!(config.upstream.tls, UpstreamTls::VerifyFull { ca: None });
         assert_eq!(config.audit.dir, Path::new("dir/audit"));
         assert_eq!(config.upstream.logins[0].password.expose(), "secret");
+        assert_eq!(config.upstream.warm.sessions, 4);
+    }
+
+    #[test]
+    fn sessions_ahead_of_need_are_off_or_bounded() {
+        let warm = |text: &str| {
+            parsed(&LEAST.replacen("  host", &format!("  warm: {text}\n  host"), 1))
+                .map(|config| (config.upstream.warm.sessions, config.upstream.warm.age.as_secs()))
+        };
+        assert_eq!(warm("off"), Ok((0, 60)));
+        assert_eq!(warm("{ sessions: 0 }"), Ok((0, 60)));
+        assert_eq!(warm("{ sessions: 100, age: 5m }"), Ok((100, 300)));
+        for bad in ["{ sessions: 101 }", "{ age: 0s }", "{ session: 1 }"] {
+            assert!(warm(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

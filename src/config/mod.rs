@@ -3,6 +3,7 @@
 mod catalog;
 mod load;
 pub mod rules;
+mod warm;
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -14,6 +15,7 @@ use crate::sql::TextBounds;
 
 pub use catalog::{CatalogConfig, CatalogSource};
 pub use load::{Lookup, load, load_without_secrets, parse};
+pub use warm::WarmConfig;
 
 /// A value that no log, error or `Debug` shows.
 #[derive(Clone, PartialEq, Eq)]
@@ -77,6 +79,7 @@ pub struct UpstreamConfig {
     /// The first that matches the principal is used; the last speaks for everyone.
     pub logins: Vec<UpstreamLogin>,
     pub connect_timeout: Duration,
+    pub warm: WarmConfig,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 mod accounts;
 pub mod claim;
+pub(crate) mod primitives;
 mod scram;
 mod token;
 

@@ -1,15 +1,14 @@
 //! The server's side of SCRAM-SHA-256 (RFC 5802, RFC 7677), as a state machine without IO.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZeroU32;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::{digest, hmac, pbkdf2};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-const KEY_BYTES: usize = 32;
+use super::primitives::{KEY_BYTES, mac, salted_password, sha256};
+
 /// Iterations of a verifier made here; PostgreSQL's own default.
 pub const ITERATIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4095);
 
@@ -167,31 +166,6 @@ impl ScramServer {
         let server_signature = STANDARD.encode(mac(&self.verifier.server_key, transcript.as_bytes()));
         Ok(format!("v={server_signature}").into_bytes())
     }
-}
-
-fn salted_password(password: &str, salt: &[u8], iterations: NonZeroU32) -> [u8; KEY_BYTES] {
-    // What SASLprep forbids is taken as it is, as PostgreSQL does.
-    let prepared = stringprep::saslprep(password).unwrap_or(Cow::Borrowed(password));
-    let mut salted = [0; KEY_BYTES];
-    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, iterations, salt, prepared.as_bytes(), &mut salted);
-    salted
-}
-
-fn mac(key: &[u8], data: &[u8]) -> [u8; KEY_BYTES] {
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), data);
-    fixed(tag.as_ref())
-}
-
-fn sha256(data: &[u8]) -> [u8; KEY_BYTES] {
-    fixed(digest::digest(&digest::SHA256, data).as_ref())
-}
-
-fn fixed(bytes: &[u8]) -> [u8; KEY_BYTES] {
-    let mut out = [0; KEY_BYTES];
-    for (to, from) in out.iter_mut().zip(bytes) {
-        *to = *from;
-    }
-    out
 }
 
 #[cfg(test)]

@@ -1,19 +1,23 @@
 //! A stream with its input and output buffers, polled without being split.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
 /// Space for one read where the last one filled its own.
 const READ_BYTES: usize = 64 * 1024;
-/// Space for one read of a stream that says little: idle sessions are many.
-const IDLE_READ_BYTES: usize = 4 * 1024;
+/// Space for one read of a stream that says little. It is borrowed from the stack: idle sessions are many,
+/// and each waits in a read.
+const IDLE_READ_BYTES: usize = 16 * 1024;
 /// A buffer that grew beyond this is given back when it is empty.
 const KEEP_BYTES: usize = 256 * 1024;
+/// The same for a session that waits for its client, which may take hours.
+const IDLE_KEEP_BYTES: usize = 1024;
 
 #[derive(Debug)]
 pub struct Channel<S> {
@@ -41,12 +45,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Channel<S> {
         if self.input.is_empty() && self.input.capacity() > KEEP_BYTES {
             self.input = BytesMut::new();
         }
-        let space = if self.busy { READ_BYTES } else { IDLE_READ_BYTES };
-        self.input.reserve(space);
-        let read = ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.input))?;
-        self.busy = read >= space;
+        let read = if self.busy { self.poll_read_much(cx) } else { self.poll_read_little(cx) };
+        let read = ready!(read)?;
+        self.busy = read >= if self.busy { READ_BYTES } else { IDLE_READ_BYTES };
         self.ended |= read == 0;
         Poll::Ready(Ok(read))
+    }
+
+    fn poll_read_much(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.input.reserve(READ_BYTES);
+        poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.input)
+    }
+
+    fn poll_read_little(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut space = [MaybeUninit::uninit(); IDLE_READ_BYTES];
+        let mut space = ReadBuf::uninit(&mut space);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut space))?;
+        self.input.extend_from_slice(space.filled());
+        Poll::Ready(Ok(space.filled().len()))
+    }
+
+    /// The session waits for its client: what it took to get here is given back.
+    pub fn rest(&mut self) {
+        for buffer in [&mut self.input, &mut self.output] {
+            if buffer.is_empty() && buffer.capacity() > IDLE_KEEP_BYTES {
+                *buffer = BytesMut::new();
+            }
+        }
+        self.busy = false;
     }
 
     /// Writes what the output holds, then flushes. Ready when all is out. Cancel safe: what was written is
@@ -118,5 +144,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Channel<S> {
     /// Stream and bytes read but not used.
     pub fn into_parts(self) -> (S, BytesMut) {
         (self.stream, self.input)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_channel_at_rest_keeps_no_buffers() {
+        let (near, mut far) = tokio::io::duplex(1 << 20);
+        let mut channel = Channel::new(near, BytesMut::new());
+        far.write_all(&[7; 300_000]).await.unwrap();
+        while channel.input.len() < 300_000 {
+            channel.read().await.unwrap();
+        }
+        channel.output.extend_from_slice(&[8; 100_000]);
+        channel.rest();
+        assert_eq!((channel.input.len(), channel.output.len()), (300_000, 100_000));
+        channel.flush().await.unwrap();
+        far.read_exact(&mut [0; 100_000]).await.unwrap();
+        channel.input.clear();
+        channel.rest();
+        assert!(channel.input.capacity() <= IDLE_KEEP_BYTES && channel.output.capacity() <= IDLE_KEEP_BYTES);
+        // Nothing is taken to wait, and what comes is read in one go.
+        let nothing = tokio::time::timeout(std::time::Duration::ZERO, channel.read()).await;
+        assert!(nothing.is_err() && channel.input.capacity() <= IDLE_KEEP_BYTES);
+        far.write_all(&[9; IDLE_READ_BYTES]).await.unwrap();
+        assert_eq!(channel.read().await.unwrap(), IDLE_READ_BYTES);
+        assert!(channel.input.iter().all(|&byte| byte == 9));
     }
 }

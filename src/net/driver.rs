@@ -149,7 +149,7 @@ impl Driver {
     }
 
     /// Runs the session to its end and records it.
-    pub async fn run(mut self) -> End {
+    pub async fn run(mut self: Box<Self>) -> End {
         let end = self.relay().await;
         let at_work = !self.session.is_idle() && !self.claimed.is_empty();
         self.session.end("08006", Instant::now());
@@ -203,6 +203,10 @@ impl Driver {
     /// Waits until bytes move, the clock strikes, or someone asks for something. Cancel safe.
     async fn wait(&mut self) -> Result<(), End> {
         self.arm();
+        if self.session.is_quiet() {
+            self.client.rest();
+            self.upstream.channel.rest();
+        }
         let wants = self.wants();
         poll_fn(|cx| self.poll_wait(cx, wants)).await
     }

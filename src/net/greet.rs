@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,9 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::cancel::ClientKey;
 use super::channel::Channel;
-use super::driver::{Driver, Parts};
+use super::driver::{Driver, End, Parts};
 use super::login::{Hello, login};
 use super::shared::{Phase, Shared};
 use super::start::start;
@@ -58,33 +60,70 @@ enum Met {
 
 /// Serves one connection to its end. `placed` is false where too many are open already.
 pub async fn greet(stream: TcpStream, greeting: Greeting, placed: bool) {
-    let within = greeting.shared.config.bounds.handshake;
-    let met = match tokio::time::timeout(within, meet(stream, &greeting)).await {
-        Ok(Ok(Met::Hello(channel, hello))) => (channel, hello),
-        Ok(Ok(Met::Cancelled)) => return,
-        Ok(Err(unmet)) => return tracing::debug!(client = %greeting.client, %unmet, "connection ended early"),
-        Err(_) => return tracing::debug!(client = %greeting.client, "handshake took too long"),
-    };
-    let (mut channel, hello) = met;
-    if !placed {
-        let refusal = Refusal::fault("53300", "tollgate: sorry, too many clients already");
-        return refuse(&mut channel, &refusal, within).await;
-    }
-    if *greeting.phase.borrow() == Phase::Draining {
-        let refusal = Refusal::fault("57P03", "tollgate: this proxy is shutting down");
-        return refuse(&mut channel, &refusal, within).await;
-    }
-    if let Err((mut channel, refusal)) = serve(channel, hello, &greeting).await {
-        refuse(&mut channel, &refusal, within).await;
+    // The way to a session takes more room than the session: it is given back.
+    if let Some(opened) = Box::pin(admit(stream, &greeting, placed)).await {
+        serve(opened, greeting).await;
     }
 }
 
-/// Login on both sides, then the session until it ends.
-async fn serve(
+/// A session that may run.
+struct Opened {
+    key: ClientKey,
+    run: Pin<Box<dyn Future<Output = End> + Send>>,
+}
+
+/// The session until it ends.
+async fn serve(opened: Opened, greeting: Greeting) {
+    let Greeting { shared, session, .. } = greeting;
+    let end = opened.run.await;
+    shared.sessions.leave(opened.key);
+    crate::telemetry::session_closed();
+    tracing::debug!(%session, %end, "session ended");
+    let event = Event::Disconnect { session, reason: end.to_string() };
+    if let Err(error) = shared.record(&event).await {
+        tracing::error!(%error, "the end of a session could not be recorded");
+    }
+}
+
+/// From the first byte to a session; `None` where there is none, which the client was told.
+async fn admit(stream: TcpStream, greeting: &Greeting, placed: bool) -> Option<Opened> {
+    let within = greeting.shared.config.bounds.handshake;
+    let met = match tokio::time::timeout(within, meet(stream, greeting)).await {
+        Ok(Ok(Met::Hello(channel, hello))) => (channel, hello),
+        Ok(Ok(Met::Cancelled)) => return None,
+        Ok(Err(unmet)) => {
+            tracing::debug!(client = %greeting.client, %unmet, "connection ended early");
+            return None;
+        }
+        Err(_) => {
+            tracing::debug!(client = %greeting.client, "handshake took too long");
+            return None;
+        }
+    };
+    let (mut channel, hello) = met;
+    let refusal = if !placed {
+        Refusal::fault("53300", "tollgate: sorry, too many clients already")
+    } else if *greeting.phase.borrow() == Phase::Draining {
+        Refusal::fault("57P03", "tollgate: this proxy is shutting down")
+    } else {
+        match open(channel, hello, greeting).await {
+            Ok(opened) => return opened,
+            Err((returned, refusal)) => {
+                channel = returned;
+                refusal
+            }
+        }
+    };
+    refuse(&mut channel, &refusal, within).await;
+    None
+}
+
+/// Login on both sides.
+async fn open(
     mut channel: Channel<Stream>,
     hello: Hello,
     greeting: &Greeting,
-) -> Result<(), (Channel<Stream>, Refusal)> {
+) -> Result<Option<Opened>, (Channel<Stream>, Refusal)> {
     let shared = &greeting.shared;
     let within = shared.config.bounds.handshake;
     let principal = match tokio::time::timeout(within, login(&mut channel, &hello, greeting)).await {
@@ -92,7 +131,7 @@ async fn serve(
         Ok(Err(Unmet::Refused(refusal))) => return Err((channel, refusal)),
         Ok(Err(unmet)) => {
             tracing::debug!(client = %greeting.client, %unmet, "login ended early");
-            return Ok(());
+            return Ok(None);
         }
         Err(_) => {
             let refusal = Refusal::fault("57014", "tollgate: canceling authentication due to timeout");
@@ -106,7 +145,6 @@ async fn serve(
             return Err((channel, refusal));
         }
     };
-    let (session, key) = (greeting.session, started.place.key);
     let connect = Event::Connect {
         identity: started.session.identity(),
         application: started.session.application(),
@@ -114,14 +152,15 @@ async fn serve(
     };
     if let Err(error) = shared.record(&connect).await {
         tracing::error!(%error, "a session could not be recorded");
-        shared.sessions.leave(key);
+        shared.sessions.leave(started.place.key);
         channel.output.clear();
         let refusal = Refusal::fault("58030", "tollgate: the audit cannot be written")
             .with_hint("Try again later; the operators have been told");
         return Err((channel, refusal));
     }
     crate::telemetry::session_opened();
-    let parts = Parts {
+    let key = started.place.key;
+    let driver = Driver::new(Parts {
         shared: Arc::clone(shared),
         session: started.session,
         client: channel,
@@ -129,16 +168,8 @@ async fn serve(
         cancel_key: started.cancel_key,
         cancels: started.place.requests,
         phase: greeting.phase.clone(),
-    };
-    let end = Driver::new(parts).run().await;
-    shared.sessions.leave(key);
-    crate::telemetry::session_closed();
-    tracing::debug!(%session, %end, "session ended");
-    let event = Event::Disconnect { session, reason: end.to_string() };
-    if let Err(error) = shared.record(&event).await {
-        tracing::error!(%error, "the end of a session could not be recorded");
-    }
-    Ok(())
+    });
+    Ok(Some(Opened { key, run: Box::pin(Box::new(driver).run()) }))
 }
 
 /// Who logged in and got no session all the same, and why.

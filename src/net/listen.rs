@@ -118,6 +118,7 @@ impl Server {
         drop(listener);
         tracing::info!("draining");
         let _ = phase.send(Phase::Draining);
+        shared.warehouse.close_warm();
         let all = u32::try_from(connections_max).unwrap_or(u32::MAX);
         let drained = tokio::time::timeout(shared.config.bounds.drain, places.acquire_many(all)).await;
         let reason = if drained.is_ok() { "drained" } else { "drain limit reached" };
@@ -203,5 +204,24 @@ impl Readiness for Obstacles {
             (!reachable, "the warehouse cannot be reached"),
         ];
         found.into_iter().filter(|(there, _)| *there).map(|(_, what)| what).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::driver::Driver;
+
+    fn size_of_future<A, F: Future>(_: impl Fn(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Ten thousand sessions wait at once: the way into a session may take more, but is given back.
+    #[test]
+    fn a_session_that_waits_is_small() {
+        let connection = size_of_future(|(stream, greeting, place)| connection(stream, greeting, place));
+        assert!(connection <= 2 * 1024, "{connection} bytes of a connection's task");
+        let run = size_of_future(Driver::run) + size_of::<Driver>();
+        assert!(run <= 6 * 1024, "{run} bytes of a session");
     }
 }

@@ -64,6 +64,7 @@ async fn reload(shared: &Arc<Shared>) {
                 return;
             }
             shared.live.store(Arc::new(live));
+            shared.warehouse.forget_warm();
             Vec::new()
         }
         Ok(Err(problems)) => problems.iter().map(ToString::to_string).collect(),

@@ -16,6 +16,7 @@ use crate::session::{Opening, Session, SessionBounds, fields};
 use crate::sql::{Class, Facts, Scope, ScopeBounds, SessionChange};
 use crate::warehouse::connect::CancelKey;
 use crate::warehouse::login::{LoggedIn, LoginFault};
+use crate::warehouse::warm::Wish;
 use crate::wire::reply;
 
 /// A session ready to run.
@@ -67,7 +68,9 @@ pub async fn start(
     judge(&settings, &principal, &live.rules, &mut scope)?;
     let mut parameters = pinned(&settings, &path, &limits);
     parameters.insert(0, ("database".to_owned(), database.clone()));
-    let logged_in = shared.warehouse.login(login, &parameters).await.map_err(|fault| told(&fault))?;
+    let whose = format!("{:?} {}", principal.kind, principal.name);
+    let wish = Wish { whose, login: login.clone(), parameters };
+    let logged_in = shared.warehouse.session(&wish).await.map_err(|fault| told(&fault))?;
     let place = shared
         .sessions
         .enter(greeting.session, &principal, logged_in.process_id)

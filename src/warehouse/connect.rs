@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -9,7 +10,10 @@ use postgres_protocol::message::frontend;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::login::{LoggedIn, LoginFault, login};
+use super::login::{Credentials, LoggedIn, LoginFault, login};
+use super::query::{QueryFault, refusal};
+use super::scram::KeyRing;
+use super::warm::{Warm, Wish};
 use crate::config::{UpstreamConfig, UpstreamLogin};
 use crate::transport::{Stream, TlsConnector, TransportError};
 
@@ -26,29 +30,113 @@ impl fmt::Debug for CancelKey {
     }
 }
 
-/// Where the warehouse is and how it is reached.
+/// Too many connections (`too_many_connections`), at which sessions that only wait give way.
+const TOO_MANY: &str = "53300";
+/// A server takes a while to notice that a session has gone.
+const GIVE_WAY_TRIES: u32 = 5;
+const GIVE_WAY_WAIT: Duration = Duration::from_millis(50);
+
+/// The warehouse, with the sessions that wait for those who need one.
 #[derive(Debug)]
 pub struct Warehouse {
+    reach: Arc<Reach>,
+    warm: Arc<Warm>,
+}
+
+/// Where the warehouse is and how it is reached.
+#[derive(Debug)]
+pub(super) struct Reach {
     host: String,
     port: u16,
     tls: Option<TlsConnector>,
     timeout: Duration,
     /// Loopback may take passwords in clear; nothing else does without TLS.
     loopback: bool,
+    keys: KeyRing,
 }
 
 impl Warehouse {
     pub fn of(upstream: &UpstreamConfig) -> Result<Self, TransportError> {
         let loopback = matches!(upstream.host.as_str(), "localhost" | "127.0.0.1" | "::1");
-        Ok(Self {
+        let reach = Reach {
             host: upstream.host.clone(),
             port: upstream.port,
             tls: TlsConnector::of(&upstream.tls, &upstream.host)?,
             timeout: upstream.connect_timeout,
             loopback,
-        })
+            keys: KeyRing::default(),
+        };
+        Ok(Self { reach: Arc::new(reach), warm: Arc::new(Warm::of(upstream.warm)) })
     }
 
+    /// A session for `wish`: one that waits for it, or one opened now.
+    pub async fn session(&self, wish: &Wish) -> Result<LoggedIn, LoginFault> {
+        if self.warm.is_off() {
+            return self.reach.login(&wish.login, &wish.parameters).await;
+        }
+        let waited = self.warm.take(wish).await;
+        crate::telemetry::warmed(waited.is_some());
+        let session = match waited {
+            Some(session) => session,
+            None => self.open(wish).await?,
+        };
+        self.warm.refill(wish, &self.reach);
+        Ok(session)
+    }
+
+    async fn open(&self, wish: &Wish) -> Result<LoggedIn, LoginFault> {
+        let mut outcome = self.reach.login(&wish.login, &wish.parameters).await;
+        if is_crowded(&outcome) && self.warm.forget() {
+            for _ in 0..GIVE_WAY_TRIES {
+                tokio::time::sleep(GIVE_WAY_WAIT).await;
+                outcome = self.reach.login(&wish.login, &wish.parameters).await;
+                if !is_crowded(&outcome) {
+                    break;
+                }
+            }
+        }
+        outcome
+    }
+
+    /// Ends the sessions that wait: what they were opened by has changed.
+    pub fn forget_warm(&self) {
+        self.warm.forget();
+    }
+
+    /// Ends the sessions that wait and opens no more.
+    pub fn close_warm(&self) {
+        self.warm.close();
+    }
+
+    /// A session of Tollgate's own, see [`Reach::login`].
+    pub async fn login(
+        &self,
+        user: &UpstreamLogin,
+        parameters: &[(String, String)],
+    ) -> Result<LoggedIn, LoginFault> {
+        self.reach.login(user, parameters).await
+    }
+
+    /// Stops what the session of `key` runs; done when the server has taken the request.
+    pub async fn cancel(&self, key: &CancelKey) -> io::Result<()> {
+        self.reach.cancel(key).await
+    }
+
+    /// Whether the warehouse takes connections.
+    pub async fn reachable(&self) -> bool {
+        let Reach { host, port, timeout, .. } = &*self.reach;
+        tokio::time::timeout(*timeout, TcpStream::connect((host.as_str(), *port)))
+            .await
+            .is_ok_and(|connected| connected.is_ok())
+    }
+}
+
+fn is_crowded(outcome: &Result<LoggedIn, LoginFault>) -> bool {
+    let Err(LoginFault::Refused(body)) = outcome else { return false };
+    matches!(refusal(body), QueryFault::Refused { sqlstate, .. } if sqlstate == TOO_MANY)
+}
+
+impl Reach {
     /// A session of `user` with these startup parameters. Not cancel safe: a login half done is dropped.
     pub async fn login(
         &self,
@@ -58,13 +146,13 @@ impl Warehouse {
         let work = async {
             let stream = self.connect().await?;
             let clear = stream.is_encrypted() || self.loopback;
-            login(stream, parameters, &user.user, &user.password, clear).await
+            let UpstreamLogin { user, password, .. } = user;
+            login(stream, parameters, Credentials { user, password, clear, keys: &self.keys }).await
         };
         tokio::time::timeout(self.timeout, work).await.map_err(|_| LoginFault::Timeout)?
     }
 
-    /// Stops what the session of `key` runs; done when the server has taken the request.
-    pub async fn cancel(&self, key: &CancelKey) -> io::Result<()> {
+    async fn cancel(&self, key: &CancelKey) -> io::Result<()> {
         let work = async {
             let mut stream = self.connect().await?;
             let mut request = BytesMut::new();
@@ -81,13 +169,6 @@ impl Warehouse {
             Ok(())
         };
         tokio::time::timeout(self.timeout, work).await.map_err(|_| io::ErrorKind::TimedOut)?
-    }
-
-    /// Whether the warehouse takes connections.
-    pub async fn reachable(&self) -> bool {
-        tokio::time::timeout(self.timeout, TcpStream::connect((self.host.as_str(), self.port)))
-            .await
-            .is_ok_and(|connected| connected.is_ok())
     }
 
     async fn connect(&self) -> io::Result<Stream> {

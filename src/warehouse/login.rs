@@ -3,15 +3,18 @@
 use std::io;
 
 use aws_lc_rs::{digest, rand};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use postgres_protocol::authentication::md5_hash;
-use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
 use postgres_protocol::message::frontend;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use super::scram::{Exchange, ExchangeFault, KeyRing};
 use crate::config::Secret;
 use crate::wire::{Header, header};
 
+const SCRAM_SHA_256: &str = "SCRAM-SHA-256";
 /// One message of a login.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 /// All messages of a login.
@@ -48,34 +51,43 @@ pub enum LoginFault {
     ClearPassword,
     #[error("the warehouse sent what is no login: {0}")]
     Nonsense(&'static str),
+    #[error("the warehouse sent what is no login: {0}")]
+    Scram(#[from] ExchangeFault),
     #[error("no randomness to be had")]
     Randomness,
 }
 
-/// Logs in over a stream that is connected. `clear` allows cleartext passwords.
+/// Who logs in, and by what means.
+#[derive(Debug, Clone, Copy)]
+pub struct Credentials<'a> {
+    pub user: &'a str,
+    pub password: &'a Secret,
+    /// The password may be sent in clear.
+    pub clear: bool,
+    pub keys: &'a KeyRing,
+}
+
+/// Logs in over a stream that is connected.
 pub async fn login<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     parameters: &[(String, String)],
-    user: &str,
-    password: &Secret,
-    clear: bool,
+    credentials: Credentials<'_>,
 ) -> Result<LoggedIn<S>, LoginFault> {
     let mut talk = Talk { stream, input: BytesMut::new(), left: MESSAGES_MAX };
     let mut hello = BytesMut::new();
     let pairs = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    frontend::startup_message([("user", user)].into_iter().chain(pairs), &mut hello)?;
+    frontend::startup_message([("user", credentials.user)].into_iter().chain(pairs), &mut hello)?;
     talk.say(&hello).await?;
-    authenticate(&mut talk, user, password, clear).await?;
+    authenticate(&mut talk, credentials).await?;
     open(talk).await
 }
 
 /// Until AuthenticationOk.
 async fn authenticate<S: AsyncRead + AsyncWrite + Unpin>(
     talk: &mut Talk<S>,
-    user: &str,
-    password: &Secret,
-    clear: bool,
+    credentials: Credentials<'_>,
 ) -> Result<(), LoginFault> {
+    let Credentials { user, password, clear, keys } = credentials;
     loop {
         let (tag, body) = talk.hear().await?;
         let (code, data) = match (tag, body.split_first_chunk::<4>()) {
@@ -94,7 +106,7 @@ async fn authenticate<S: AsyncRead + AsyncWrite + Unpin>(
                 frontend::password_message(hash.as_bytes(), &mut answer)?;
             }
             10 => {
-                scram(talk, data, password).await?;
+                scram(talk, data, password, keys).await?;
                 continue;
             }
             13 => answer = redshift_digest(data, password)?,
@@ -109,19 +121,22 @@ async fn scram<S: AsyncRead + AsyncWrite + Unpin>(
     talk: &mut Talk<S>,
     mechanisms: &[u8],
     password: &Secret,
+    keys: &KeyRing,
 ) -> Result<(), LoginFault> {
     if !mechanisms.split(|&b| b == 0).any(|mechanism| mechanism == SCRAM_SHA_256.as_bytes()) {
         return Err(LoginFault::Method(10));
     }
-    let mut scram = ScramSha256::new(password.expose().as_bytes(), ChannelBinding::unsupported());
+    let mut nonce = [0; 18];
+    rand::fill(&mut nonce).map_err(|_| LoginFault::Randomness)?;
+    let (exchange, first) = Exchange::start(STANDARD_NO_PAD.encode(nonce));
     let mut answer = BytesMut::new();
-    frontend::sasl_initial_response(SCRAM_SHA_256, scram.message(), &mut answer)?;
+    frontend::sasl_initial_response(SCRAM_SHA_256, &first, &mut answer)?;
     talk.say(&answer).await?;
-    scram.update(&talk.sasl(11).await?)?;
+    let (proved, last) = exchange.prove(&talk.sasl(11).await?, password, keys)?;
     answer.clear();
-    frontend::sasl_response(scram.message(), &mut answer)?;
+    frontend::sasl_response(&last, &mut answer)?;
     talk.say(&answer).await?;
-    scram.finish(&talk.sasl(12).await?)?;
+    proved.verify(&talk.sasl(12).await?)?;
     Ok(())
 }
 
@@ -195,7 +210,8 @@ async fn open<S: AsyncRead + AsyncWrite + Unpin>(mut talk: Talk<S>) -> Result<Lo
     }
 }
 
-fn parameter(body: &[u8]) -> Result<(String, String), LoginFault> {
+/// The name and value of a ParameterStatus.
+pub(super) fn parameter(body: &[u8]) -> Result<(String, String), LoginFault> {
     let mut texts = body.split(|&b| b == 0).map(|text| String::from_utf8_lossy(text).into_owned());
     match (texts.next(), texts.next()) {
         (Some(name), Some(value)) if !name.is_empty() => Ok((name, value)),

@@ -13,7 +13,9 @@ async fn run(
     let (near, far) = tokio::io::duplex(4096);
     let parameters = [("database".to_owned(), "dev".to_owned())];
     let password = Secret::new("secret");
-    let (outcome, ()) = tokio::join!(login(near, &parameters, "tollgate", &password, clear), server(far));
+    let keys = KeyRing::default();
+    let credentials = Credentials { user: "tollgate", password: &password, clear, keys: &keys };
+    let (outcome, ()) = tokio::join!(login(near, &parameters, credentials), server(far));
     outcome
 }
 
@@ -100,7 +102,7 @@ async fn scram_proves_both_sides() {
     let wrong = run(false, async |mut far| scram(&mut far, "other", false).await).await;
     assert!(matches!(wrong, Err(LoginFault::Refused(_))));
     let forged = run(false, async |mut far| scram(&mut far, "secret", true).await).await;
-    assert!(matches!(forged, Err(LoginFault::Io(_))));
+    assert!(matches!(forged, Err(LoginFault::Scram(ExchangeFault::Signature))));
 }
 
 #[tokio::test]

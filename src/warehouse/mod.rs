@@ -5,3 +5,5 @@ pub mod catalog;
 pub mod connect;
 pub mod login;
 pub mod query;
+pub mod scram;
+pub mod warm;

@@ -5,7 +5,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::catalog::{Catalog, RelationKind};
-use crate::config::{Secret, UpstreamConfig, UpstreamTls};
+use crate::config::{Secret, UpstreamConfig, UpstreamTls, WarmConfig};
 use crate::policy::Subject;
 
 const LATE: &str =
@@ -99,6 +99,7 @@ async fn redshift_is_asked_in_its_own_words_after_its_own_login() {
         tls: UpstreamTls::Off,
         logins: Vec::new(),
         connect_timeout: Duration::from_secs(10),
+        warm: WarmConfig::default(),
     });
     let (warehouse, max) = (warehouse.unwrap(), NonZeroUsize::new(100).unwrap());
     let (startup, loaded) = tokio::join!(redshift(listener), load(&warehouse, &login, "dev", max));
