@@ -63,7 +63,8 @@ test-fuzz: ## ten seconds of each fuzz target
 fuzz: ## an hour of each fuzz target, or as long as said (SECONDS=60)
 	scripts/fuzz $(or $(SECONDS),3600)
 
-bench: setup-demo release ## pgbench through nothing, Tollgate and pgbouncer (ARGS="--seconds 10")
+bench: setup-demo release ## through nothing, a raw relay, pgbouncer and Tollgate (ARGS="--tests all --write")
+	cargo build --locked --release --package tollgate-relay
 	python3 benches/proxy/run.py $(ARGS)
 
 deny: ## licences, advisories and sources of the dependencies (needs cargo-deny)
