@@ -73,11 +73,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// The connections of one thread.
-async fn serve(
-    mut connections: mpsc::Receiver<TcpStream>,
-    upstream: SocketAddr,
-    tls: Option<TlsAcceptor>,
-) {
+async fn serve(mut connections: mpsc::Receiver<TcpStream>, upstream: SocketAddr, tls: Option<TlsAcceptor>) {
     while let Some(client) = connections.recv().await {
         let Ok(client) = tokio::net::TcpStream::from_std(client) else { continue };
         let tls = tls.clone();
