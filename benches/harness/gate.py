@@ -56,14 +56,22 @@ def limited(company, limits):
     return "".join(lines)
 
 
+def allowing(company, functions):
+    """The rules with functions allowed by name."""
+    text, found = re.subn(r"^(functions: \{.*?) \}", rf"\1, allow: [{', '.join(functions)}] }}", company, flags=re.MULTILINE)
+    return text if found == 1 else sys.exit("rules/company.yaml: no line for functions")
+
+
 class Gate:
     """Starts with `with`; ready when it has read its catalog."""
 
-    def __init__(self, binary, folder, upstream, *, limits, tls=None, catalog=True, connections=2000):
+    def __init__(
+        self, binary, folder, upstream, *, limits, functions=(), tls=None, catalog=True, connections=2000
+    ):
         self.binary = Path(binary).resolve()
         self.folder = Path(folder)
         self.port, self.admin = free_port(), free_port()
-        self.upstream, self.limits, self.tls = upstream, limits, tls
+        self.upstream, self.limits, self.functions, self.tls = upstream, limits, functions, tls
         self.catalog, self.connections = catalog, connections
         self.process = None
 
@@ -75,7 +83,8 @@ class Gate:
         self.folder.mkdir()
         shutil.copytree(ROOT / "rules", self.folder / "rules")
         company = self.folder / "rules/company.yaml"
-        company.write_text(without_tokens(limited(company.read_text(), self.limits)))
+        text = without_tokens(limited(company.read_text(), self.limits))
+        company.write_text(allowing(text, self.functions) if self.functions else text)
         tls = f"{{ certificate: {self.tls}/server.crt, key: {self.tls}/server.key }}" if self.tls else "off"
         catalog = f'catalog:\n  login: {{ user: {LOGIN}, password: "env:UPSTREAM_PASSWORD" }}\n  refresh: 5m\n'
         (self.folder / "tollgate.yaml").write_text(

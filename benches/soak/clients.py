@@ -6,7 +6,8 @@ from psycopg import errors
 
 ORDERS = 5000
 BIG = "SELECT g, repeat('x', 200) AS filler FROM generate_series(1, 2000000) AS g"
-LONG = "SELECT count(*) FROM generate_series(1, 300000000) AS g"
+# Longer than what is left behind is waited for, and light on the machine.
+LONG = "SELECT pg_sleep(120)"
 REFUSED = (
     "UPDATE orders.orders SET total = 0",
     "DELETE FROM orders.orders WHERE order_id = 1",
@@ -133,11 +134,13 @@ def faulty(session, random):
 
 
 def abandoned(session, random):
-    """A large result of which little is read; the session goes with it."""
+    """A large result of which little is read. The session goes with it: psycopg's pipeline would take the
+    next results row by row, as this one was."""
     with session.cursor() as work:
         for number, _ in enumerate(work.stream(BIG)):
             if number > random.randint(0, 20000):
                 break
+    session.close()
 
 
 def cancelled(session, random):

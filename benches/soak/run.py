@@ -101,7 +101,10 @@ def soak(options, folder, stack):
     warehouse.sql(TABLES)
     warehouse.load_pgbench(1)
     gate = stack.enter_context(
-        Gate(options.binary, folder / "tollgate", warehouse.port, limits=LIMITS, tls=certs, connections=options.idle + 400)
+        Gate(
+            options.binary, folder / "tollgate", warehouse.port, limits=LIMITS, functions=["pg_sleep"], tls=certs,
+            connections=options.idle + 400,
+        )
     )
     files, backends = descriptors(gate.pid), warehouse.backends("tollgate")
     findings, weather, stop = Findings(), Weather(), threading.Event()

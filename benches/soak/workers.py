@@ -103,7 +103,7 @@ class DriverWorker(Worker):
             self.session.execute(f"SELECT 1 AS {marker}")
             self.markers.append(marker)
             for _ in range(self.random.randint(1, PIECES)):
-                if self.stop.is_set():
+                if self.stop.is_set() or self.session.closed:
                     return
                 kind = self.random.choice(KINDS)
                 self.begin(kind.__name__)
