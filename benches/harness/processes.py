@@ -87,3 +87,8 @@ def allow_many_files():
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
+
+
+def end_when_told():
+    """SIGTERM ends what was started, as an interrupt does."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))

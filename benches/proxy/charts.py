@@ -7,20 +7,20 @@ WIDTH, PLOT_HEIGHT = 960, 260
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 64, 56
 GAP_SHARE = 0.28
 TICKS = 5
-ORDER = ("direct", "relay", "pgbouncer", "tollgate")
+ORDER = ("direct", "relay", "relay-1", "pgbouncer", "tollgate")
 STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #1f2328; }
 .title { font-size: 15px; font-weight: 600; }
 .axis { fill: #59636e; }
 .grid { stroke: #d1d9e0; stroke-width: 1; }
 .whisker { stroke: #59636e; stroke-width: 1.5; }
-.direct { fill: #8c959f; } .relay { fill: #0969da; } .pgbouncer { fill: #bf8700; } .tollgate { fill: #1a7f37; }
+.direct { fill: #8c959f; } .relay { fill: #0969da; } .relay-1 { fill: #54aeff; } .pgbouncer { fill: #bf8700; } .tollgate { fill: #1a7f37; }
 @media (prefers-color-scheme: dark) {
   text { fill: #f0f6fc; }
   .axis { fill: #9198a1; }
   .grid { stroke: #3d444d; }
   .whisker { stroke: #9198a1; }
-  .direct { fill: #7d8590; } .relay { fill: #4493f8; } .pgbouncer { fill: #d29922; } .tollgate { fill: #3fb950; }
+  .direct { fill: #7d8590; } .relay { fill: #4493f8; } .relay-1 { fill: #1f6feb; } .pgbouncer { fill: #d29922; } .tollgate { fill: #3fb950; }
 }
 """
 

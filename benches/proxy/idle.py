@@ -39,7 +39,7 @@ def silent():
 
 def measure(fleet, count):
     """Relay and Tollgate in front of an upstream that is silent once it let everyone log in."""
-    count = min(count, most_sessions())
+    asked, count = count, min(count, most_sessions())
     results = {}
     for name in ("relay", "tollgate"):
         if name not in fleet.options.targets.split(","):
@@ -53,7 +53,7 @@ def measure(fleet, count):
                 gate = stack.enter_context(fleet.gate(f"idle-{count}", upstream, None, catalog=False))
                 target = Target(name, gate.port, ACCOUNT, ACCOUNTS[ACCOUNT], None, gate.pid)
             results[name] = one(target, count)
-    return {"sessions": count, "results": results}
+    return {"asked": asked, "sessions": count, "results": results}
 
 
 def one(target, count):

@@ -1,5 +1,6 @@
 """pgbench through one target: transactions a second, latencies, the proxy's CPU for one transaction."""
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ LITERALS = {
     "case": "WITH picked AS (SELECT aid, abalance FROM pgbench_accounts WHERE aid = :a) SELECT aid, CASE WHEN abalance > :b "
             "THEN 'over :b' WHEN abalance < -:c THEN 'under :c' ELSE 'within' END AS band FROM picked WHERE aid <> :d;",
 }
+TPS = re.compile(r"^tps = ([\d.]+)", re.MULTILINE)
 VARIABLES = "".join(f"\\set {name} random(1000000000, 900000000000000)\n" for name in "abcd")
 
 
@@ -66,14 +68,17 @@ def measure(target, mode, clients, seconds, *further):
             env=target.env, capture_output=True, text=True, check=False, timeout=seconds * 5 + 60,
         )
         cpu = cpu_seconds(target.pid) - before if target.pid else None
-        if done.returncode != 0:
+        told = TPS.search(done.stdout)
+        if done.returncode != 0 or told is None:
             sys.exit(f"bench: pgbench ({mode}, {clients} clients) through {target.name}: {done.stderr.strip()}")
         # Columns: client, transaction, latency in microseconds, ...
         logs = [path for path in Path(folder).iterdir() if path.name.startswith("t.")]
         latencies = sorted(int(line.split()[2]) for log in logs for line in log.read_text().splitlines())
     count = len(latencies)
+    if count == 0:
+        sys.exit(f"bench: no transaction ({mode}, {clients} clients) through {target.name} in {seconds} s")
     return Result(
-        count, count / seconds, percentile(latencies, 0.5), percentile(latencies, 0.99),
+        count, float(told[1]), percentile(latencies, 0.5), percentile(latencies, 0.99),
         cpu * 1e6 / count if target.pid else None,
     )
 

@@ -138,6 +138,10 @@ def idlers(found):
     yield "## Idle sessions"
     yield ""
     yield "Logged in without TLS, before an upstream that says nothing more; resident memory beyond that before the first."
+    short = [entry for entry in found["idle"] if entry["sessions"] < entry["asked"]]
+    if short:
+        most = max(entry["sessions"] for entry in short)
+        yield f"This machine lets a process have so many descriptors that {most:,} sessions, of two each, are the most."
     yield ""
     rows = [
         [name, f"{one['live']:,}", shown(one["kib_per_session"]), shown(one["after_kib"] / 1024), shown(one["idle_cpu_percent"], 2)]

@@ -22,7 +22,7 @@ import stream  # noqa: E402
 import syscalls  # noqa: E402
 import understand  # noqa: E402
 from harness.gate import certificates  # noqa: E402
-from harness.processes import allow_many_files  # noqa: E402
+from harness.processes import allow_many_files, end_when_told  # noqa: E402
 from harness.warehouse import Warehouse  # noqa: E402
 from summary import median, ratio, shown, table  # noqa: E402
 from targets import RELEASE, Fleet, check_programs  # noqa: E402
@@ -40,7 +40,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     add = parser.add_argument
     add("--tests", default=DEFAULT_TESTS, help=f"of {','.join(TESTS)}, or `all` (default: %(default)s)")
-    add("--targets", default="direct,relay,pgbouncer,tollgate")
+    add("--targets", default="direct,relay,pgbouncer,tollgate", help="also relay-1, with one thread as pgbouncer\n(default: %(default)s)")
     add("--modes", default=",".join(pgbench.MODES))
     add("--clients", default=[1, 8, 64], type=numbers)
     add("--seconds", default=5, type=int, help="of one run of pgbench")
@@ -49,7 +49,6 @@ def arguments():
     add("--gigabytes", default=1.0, type=float, help="of one large result")
     add("--idle", default=[1000, 10000], type=numbers, help="sessions")
     add("--scale", default=1, type=int, help="of pgbench's tables")
-    add("--relay-threads", type=int, help="of the relay (default: one a core)")
     add("--binary", default=RELEASE / "tollgate", type=Path)
     add("--relay", default=RELEASE / "tollgate-relay", type=Path)
     add("--json", type=Path, metavar="FILE", help="where every round's figures go")
@@ -178,6 +177,7 @@ def main():
     options = arguments()
     check_programs(options)
     allow_many_files()
+    end_when_told()
 
     def keep(found):
         if options.json:

@@ -4,7 +4,6 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 from pgbench import command
@@ -29,7 +28,6 @@ def measure(target, mode, clients):
             attached = counting.stderr.readline()
             if "attached" not in attached:
                 return {"error": attached.strip()}
-            time.sleep(0.2)
             each = TRANSACTIONS // clients
             done = subprocess.run(
                 command(mode, clients, folder, "-t", str(each)), env=target.env, capture_output=True, text=True,

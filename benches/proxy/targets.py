@@ -17,6 +17,8 @@ from harness.warehouse import DATABASE, LOGIN, LOGIN_PASSWORD
 ACCOUNT = "redash"
 LIMITS = {"rows": 1000000000, "bytes": "1000GB", "concurrent": 100000}
 BOUNCER_CLIENTS = 11000
+# With their threads; `None` is one a core.
+RELAYS = {"relay": None, "relay-1": 1}
 
 
 @dataclass(frozen=True)
@@ -121,11 +123,10 @@ class Fleet:
         upstream = self.warehouse.port
         if "direct" in wanted:
             yield Target("direct", upstream, *login, None)
-        if "relay" in wanted:
-            port, pid = self.stack.enter_context(
-                relay(self.options.relay, upstream, certs, self.options.relay_threads)
-            )
-            yield Target("relay", port, *login, pid)
+        for name, threads in RELAYS.items():
+            if name in wanted:
+                port, pid = self.stack.enter_context(relay(self.options.relay, upstream, certs, threads))
+                yield Target(name, port, *login, pid)
         if "pgbouncer" in wanted:
             secret = self.warehouse.sql(f"select rolpassword from pg_authid where rolname = '{LOGIN}'")
             port, pid = self.stack.enter_context(

@@ -18,15 +18,19 @@ PGBENCH_SECONDS = 10
 class Restarts(threading.Thread):
     """Every few minutes: fast, then immediate, in turn."""
 
-    def __init__(self, warehouse, seconds, weather, stop):
+    def __init__(self, warehouse, seconds, findings, weather, stop):
         super().__init__(name="restarts", daemon=True)
-        self.warehouse, self.seconds, self.weather, self.stop = warehouse, seconds, weather, stop
+        self.warehouse, self.seconds, self.stop = warehouse, seconds, stop
+        self.findings, self.weather = findings, weather
         self.count = 0
 
     def run(self):
         while not self.stop.wait(self.seconds):
             self.weather.restarting()
-            self.warehouse.restart(("immediate", "fast")[self.count % 2])
+            try:
+                self.warehouse.restart(("immediate", "fast")[self.count % 2])
+            except SystemExit as error:
+                self.findings.wrong(f"the warehouse did not restart: {error}")
             self.weather.restarted()
             self.count += 1
 

@@ -21,7 +21,7 @@ import record  # noqa: E402
 from chaos import Cancels, Pgbench, Reloads, Restarts  # noqa: E402
 from clients import ORDERS  # noqa: E402
 from harness.gate import ACCOUNTS, ROOT, Gate, certificates  # noqa: E402
-from harness.processes import allow_many_files, descriptors  # noqa: E402
+from harness.processes import allow_many_files, descriptors, end_when_told  # noqa: E402
 from harness.warehouse import Warehouse  # noqa: E402
 from targets import Target  # noqa: E402
 from workers import DriverWorker, Findings, Idle, KilledWorker, Weather  # noqa: E402
@@ -65,7 +65,7 @@ def players(options, gate, warehouse, ca, findings, weather, stop):
         *(KilledWorker(redash, number, findings, weather, stop) for number in range(1000, 1000 + killed)),
         Pgbench(redash, PGBENCH_CLIENTS, findings, weather, stop),
         Idle(target("tableau"), options.idle, findings, weather, stop),
-        Restarts(warehouse, seconds, weather, stop),
+        Restarts(warehouse, seconds, findings, weather, stop),
         Reloads(gate, stop),
         Cancels(drivers, stop),
     ]
@@ -108,6 +108,7 @@ def soak(options, folder, stack):
     )
     files, backends = descriptors(gate.pid), warehouse.backends("tollgate")
     findings, weather, stop = Findings(), Weather(), threading.Event()
+    stack.callback(stop.set)
     samples = health.Samples(gate, stop)
     drivers, threads = players(options, gate, warehouse, str(certs / "ca.crt"), findings, weather, stop)
     wrong = set(play(options, threads, samples, stop))
@@ -124,6 +125,7 @@ def soak(options, folder, stack):
 def main():
     options = arguments()
     allow_many_files()
+    end_when_told()
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="tollgate-soak-"))
         if options.keep:
