@@ -51,7 +51,7 @@ def killed(target, random, pause):
                 connection.socket.recv(random.randint(1, READ_BYTES))
             except TimeoutError:
                 pass
-        pause(random.uniform(0, 0.3))
+        pause(random.uniform(0, 1))
     finally:
         connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         connection.socket.close()
@@ -62,5 +62,5 @@ def half_login(target, random, pause):
     plain = socket.create_connection(("127.0.0.1", target.port), timeout=20)
     with plain:
         plain.sendall(random.choice((b"", b"\0", struct.pack("!II", 8, 80877103), bytes(range(32)))))
-        pause(random.uniform(0, 0.2))
+        pause(random.uniform(0, 1))
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)

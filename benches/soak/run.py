@@ -114,6 +114,7 @@ def soak(options, folder, stack):
     wrong = set(play(options, threads, samples, stop))
     print("work:", ", ".join(f"{count:,} {what}" for what, count in findings.work.most_common()), flush=True)
     print("around it:", ", ".join(f"{t.count} {t.name}" for t in threads if t.name in ("restarts", "reloads", "cancels")))
+    print("idle sessions at most:", max(t.most for t in threads if t.name == "idle"), flush=True)
     wrong |= {f"{count} times: {what}" for what, count in findings.counts.items()}
     wrong |= set(health.at_rest(gate, warehouse, files, backends))
     wrong |= set(health.slots(Target("redash", gate.port, "redash", ACCOUNTS["redash"], str(certs / "ca.crt"), None), CONCURRENT))

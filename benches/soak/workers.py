@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 
@@ -16,7 +17,8 @@ from killed import half_login, killed
 
 CONNECT_SECONDS = 30
 PIECES = 40
-THINK_SECONDS = 0.05
+THINK_SECONDS = 0.3
+IDLE_LOGINS_AT_ONCE = 8
 # After a restart of the warehouse, sessions may still learn of it for this long.
 AFTERSHOCK_SECONDS = 20
 REASONS_MAX = 40
@@ -139,26 +141,35 @@ class Idle(threading.Thread):
         super().__init__(name="idle", daemon=True)
         self.target, self.count, self.stop = target, count, stop
         self.findings, self.weather = findings, weather
-        self.live = []
+        self.live, self.most = [], 0
 
     def run(self):
-        while not self.stop.is_set():
-            while len(self.live) < self.count and not self.stop.is_set():
-                try:
-                    self.live.append(Connection(self.target))
-                except (OSError, EOFError, Refused) as error:
-                    if self.weather.calm():
-                        self.findings.wrong(f"idle: {type(error).__name__}: {str(error)[:300]}")
-                    self.stop.wait(0.2)
-            self.stop.wait(1)
-            ended = [connection for connection in self.live if gone(connection)]
-            if ended and self.weather.calm():
-                self.findings.wrong("idle: sessions ended by themselves")
-            for connection in ended:
-                connection.socket.close()
-            self.live = [connection for connection in self.live if connection not in ended]
+        with ThreadPoolExecutor(IDLE_LOGINS_AT_ONCE) as pool:
+            while not self.stop.is_set():
+                opened = pool.map(lambda _: self.open(), range(self.count - len(self.live)))
+                self.live += [connection for connection in opened if connection]
+                self.most = max(self.most, len(self.live))
+                self.stop.wait(1)
+                ended = {id(connection) for connection in self.live if gone(connection)}
+                if ended and self.weather.calm():
+                    self.findings.wrong("idle: sessions ended by themselves")
+                for connection in self.live:
+                    if id(connection) in ended:
+                        connection.socket.close()
+                self.live = [connection for connection in self.live if id(connection) not in ended]
         for connection in self.live:
             connection.close()
+
+    def open(self):
+        if self.stop.is_set():
+            return None
+        try:
+            return Connection(self.target)
+        except (OSError, EOFError, Refused) as error:
+            if self.weather.calm():
+                self.findings.wrong(f"idle: {type(error).__name__}: {str(error)[:300]}")
+            self.stop.wait(0.2)
+            return None
 
 
 def gone(connection):
