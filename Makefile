@@ -46,6 +46,7 @@ test-rust: ## unit, integration and documentation tests
 	else \
 	  cargo test --locked; \
 	fi
+	cargo test --locked --package tollgate-relay
 
 test-oracle: ## some thousand texts understood as PostgreSQL's parser does
 	cargo test --locked --package tollgate-oracle
