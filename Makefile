@@ -3,7 +3,7 @@ VENV := .venv
 PORT ?= 5439
 RUSTDOCFLAGS_STRICT := -D warnings
 
-.PHONY: help setup setup-demo venv build release demo oracle test test-rust test-oracle test-clients lint doc bench deny clean
+.PHONY: help setup setup-demo venv build release demo oracle test test-rust test-oracle test-clients lint doc bench soak deny clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -46,6 +46,7 @@ test-rust: ## unit, integration and documentation tests
 	else \
 	  cargo test --locked; \
 	fi
+	cargo test --locked --package tollgate-relay
 
 test-oracle: ## some thousand texts understood as PostgreSQL's parser does
 	cargo test --locked --package tollgate-oracle
@@ -63,8 +64,14 @@ test-fuzz: ## ten seconds of each fuzz target
 fuzz: ## an hour of each fuzz target, or as long as said (SECONDS=60)
 	scripts/fuzz $(or $(SECONDS),3600)
 
-bench: setup-demo release ## pgbench through nothing, Tollgate and pgbouncer (ARGS="--seconds 10")
+bench: setup-demo release ## through nothing, a raw relay, pgbouncer and Tollgate (ARGS="--tests all --write")
+	cargo build --locked --release --package tollgate-relay
 	python3 benches/proxy/run.py $(ARGS)
+
+soak: venv ## two minutes of many clients, cancels, kills and restarts (ARGS="--minutes 60")
+	@scripts/setup postgresql cc
+	cargo build --locked --release
+	$(VENV)/bin/python benches/soak/run.py $(ARGS)
 
 deny: ## licences, advisories and sources of the dependencies (needs cargo-deny)
 	cargo deny check

@@ -1,228 +1,199 @@
-#!/usr/bin/env python3
-"""pgbench -S through nothing, through Tollgate and, where installed, through pgbouncer.
+"""Tollgate beside nothing, a raw relay and pgbouncer: transactions, results, connections, idle sessions.
 
-Rounds are interleaved, so that a machine that slows down slows every target alike. Prints for each
-target, mode and number of clients: transactions a second, latency at the 50th and 99th percentile, and
-the CPU time that the proxy itself used for a transaction. Medians of the rounds.
+Rounds are interleaved, so that a machine that slows down slows every target alike; what is judged are the
+medians of the ratios within each round. `--write` makes benches/RESULTS.md and its charts of the figures.
 """
 
 import argparse
 import json
-import os
 import shutil
-import signal
-import socket
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-READY_SECONDS = 60
-TICKS = os.sysconf("SC_CLK_TCK")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import idle  # noqa: E402
+import machine  # noqa: E402
+import pgbench  # noqa: E402
+import results  # noqa: E402
+import stream  # noqa: E402
+import syscalls  # noqa: E402
+import understand  # noqa: E402
+from harness.gate import certificates  # noqa: E402
+from harness.processes import allow_many_files, end_when_told  # noqa: E402
+from harness.warehouse import Warehouse  # noqa: E402
+from summary import median, ratio, shown, table  # noqa: E402
+from targets import RELEASE, Fleet, check_programs  # noqa: E402
+
+TESTS = ("pgbench", "stream", "connect", "idle", "syscalls", "understand")
+DEFAULT_TESTS = "pgbench"
+CONNECT_CLIENTS = 4
 
 
-@dataclass(frozen=True)
-class Target:
-    name: str
-    port: int
-    user: str
-    password: str
-    sslmode: str
-    ca: str
-    pid: int | None
-
-
-@dataclass(frozen=True)
-class Result:
-    tps: float
-    p50_us: float
-    p99_us: float
-    cpu_us: float | None
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_until(ready, process, what):
-    deadline = time.monotonic() + READY_SECONDS
-    while not ready():
-        if process.poll() is not None or time.monotonic() > deadline:
-            sys.exit(f"bench: {what} did not start")
-        time.sleep(0.02)
-
-
-def listens(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def end(process):
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-@contextmanager
-def demo(binary, folder):
-    """The running demo's state."""
-    port = free_port()
-    env = {**os.environ, "TMPDIR": str(folder)}
-    with (folder / "demo.log").open("w") as log:
-        process = subprocess.Popen([binary, "demo", "--port", str(port)], env=env, stdout=log, stderr=log)
-    state = folder / f"tollgate-demo-{port}.json"
-    try:
-        wait_until(state.exists, process, f"the demo ({folder}/demo.log)")
-        yield json.loads(state.read_text())
-    finally:
-        end(process)
-
-
-@contextmanager
-def pgbouncer(program, state, folder):
-    """pgbouncer in session mode in front of the same warehouse."""
-    port = free_port()
-    warehouse = state["warehouse"]
-    home = folder / "pgbouncer"
-    home.mkdir()
-    users = home / "users.txt"
-    users.write_text(f'"{warehouse["superuser"]}" "{warehouse["password"]}"\n')
-    ini = home / "pgbouncer.ini"
-    certs = Path(state["ca"]).parent
-    shutil.copy(certs / "server.crt", home / "server.crt")
-    shutil.copy(certs / "server.key", home / "server.key")
-    ini.write_text(
-        f"[databases]\n* = host=127.0.0.1 port={warehouse['port']}\n[pgbouncer]\n"
-        f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\npool_mode = session\n"
-        f"auth_type = scram-sha-256\nauth_file = {users}\nmax_client_conn = 500\ndefault_pool_size = 100\n"
-        f"client_tls_sslmode = allow\nclient_tls_cert_file = {home}/server.crt\n"
-        f"client_tls_key_file = {home}/server.key\nlogfile = {home}/log\n"
-    )
-    command = [program, "--quiet", str(ini)]
-    options = {}
-    if os.geteuid() == 0:
-        # pgbouncer does not run as root.
-        shutil.chown(home, "nobody")
-        for file in home.iterdir():
-            shutil.chown(file, "nobody")
-        options = {"user": "nobody", "extra_groups": []}
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
-    try:
-        wait_until(lambda: listens(port), process, f"pgbouncer ({home}/log)")
-        yield port, process.pid
-    finally:
-        end(process)
-
-
-def cpu_ticks(pid):
-    """utime + stime of all threads (proc(5): fields 14 and 15)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
-
-
-def percentile(ordered, share):
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
-
-
-def measure(pgbench, target, database, mode, clients, seconds):
-    env = {
-        **os.environ, "PGPASSWORD": target.password, "PGSSLMODE": target.sslmode, "PGSSLROOTCERT": target.ca,
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        command = [
-            pgbench, "-n", "-S", "-M", mode, "-c", str(clients), "-j", str(min(clients, 2)), "-T", str(seconds),
-            "--log", f"--log-prefix={folder}/t", "-h", "localhost", "-p", str(target.port), "-U", target.user,
-            database,
-        ]
-        before = cpu_ticks(target.pid) if target.pid else 0
-        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-        after = cpu_ticks(target.pid) if target.pid else 0
-        if done.returncode != 0:
-            sys.exit(f"bench: pgbench through {target.name} failed: {done.stderr.strip()}")
-        # Columns: client, transaction, latency in microseconds, ...
-        latencies = sorted(
-            int(line.split()[2]) for log in Path(folder).iterdir() for line in log.read_text().splitlines()
-        )
-    count = len(latencies)
-    cpu = (after - before) * 1e6 / TICKS / count if target.pid else None
-    return Result(count / seconds, percentile(latencies, 0.5), percentile(latencies, 0.99), cpu)
-
-
-def load(pgbench, state, scale):
-    warehouse = state["warehouse"]
-    env = {**os.environ, "PGPASSWORD": warehouse["password"]}
-    base = ["-h", "127.0.0.1", "-p", str(warehouse["port"]), "-U", warehouse["superuser"]]
-    command = [pgbench, "-i", "-q", "-s", str(scale), *base, state["database"]]
-    subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def report(mode, clients, rounds):
-    for name, results in rounds.items():
-        middle = lambda field: statistics.median(getattr(result, field) for result in results)
-        cpu = "      -" if results[0].cpu_us is None else f"{middle('cpu_us'):7.1f}"
-        print(
-            f"{mode:<9} {clients:>7}  {name:<10} {middle('tps'):>9.0f} {middle('p50_us'):>8.0f} "
-            f"{middle('p99_us'):>8.0f} {cpu}",
-            flush=True,
-        )
+def numbers(text):
+    return [int(part) for part in text.split(",")]
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--binary", default=ROOT / "target/release/tollgate", type=Path)
-    parser.add_argument("--seconds", default=5, type=int, help="of one run")
-    parser.add_argument("--rounds", default=3, type=int)
-    parser.add_argument("--clients", default="1,8,64")
-    parser.add_argument("--modes", default="simple,extended,prepared")
-    parser.add_argument("--scale", default=1, type=int, help="of pgbench's tables")
-    parser.add_argument("--plain", action="store_true", help="without TLS to pgbouncer (Tollgate always has it)")
-    return parser.parse_args()
+    add = parser.add_argument
+    add("--tests", default=DEFAULT_TESTS, help=f"of {','.join(TESTS)}, or `all` (default: %(default)s)")
+    add("--targets", default="direct,relay,pgbouncer,tollgate", help="also relay-1, with one thread as pgbouncer\n(default: %(default)s)")
+    add("--modes", default=",".join(pgbench.MODES))
+    add("--clients", default=[1, 8, 64], type=numbers)
+    add("--seconds", default=5, type=int, help="of one run of pgbench")
+    add("--rounds", default=3, type=int)
+    add("--tls", action="store_true", help="pgbench with TLS on the clients' side of every target")
+    add("--gigabytes", default=1.0, type=float, help="of one large result")
+    add("--idle", default=[1000, 10000], type=numbers, help="sessions")
+    add("--scale", default=1, type=int, help="of pgbench's tables")
+    add("--binary", default=RELEASE / "tollgate", type=Path)
+    add("--relay", default=RELEASE / "tollgate-relay", type=Path)
+    add("--json", type=Path, metavar="FILE", help="where every round's figures go")
+    add("--write", action="store_true", help="benches/RESULTS.md and the charts beside it")
+    options = parser.parse_args()
+    options.tests = list(TESTS) if options.tests == "all" else options.tests.split(",")
+    unknown = set(options.tests) - set(TESTS)
+    if unknown:
+        parser.error(f"no test is called {', '.join(sorted(unknown))}")
+    return options
+
+
+def transactions(options, fleet):
+    targets = fleet.targets(options.tls)
+    targets = [target for target in targets if target.name != "pgbouncer-fresh"]
+    pgbench.warm_up(targets)
+    for mode in options.modes.split(","):
+        for clients in options.clients:
+            rounds = pgbench.interleaved(
+                targets, options.rounds, lambda target: pgbench.measure(target, mode, clients, options.seconds).as_dict()
+            )
+            print(f"{mode}, {clients} clients{', TLS' if options.tls else ''}")
+            show_transactions(rounds)
+            yield {"tls": options.tls, "mode": mode, "clients": clients, "rounds": rounds}
+
+
+def show_transactions(rounds):
+    rows = [
+        [
+            name, shown(median(entries, "tps"), 0), shown(median(entries, "p50_us"), 0),
+            shown(median(entries, "p99_us"), 0), shown(median(entries, "cpu_us")),
+            shown(ratio(rounds, "cpu_us", name, "relay"), 2), shown(ratio(rounds, "cpu_us", name, "pgbouncer"), 2),
+        ]
+        for name, entries in rounds.items()
+    ]
+    table(["through", "tps", "p50 µs", "p99 µs", "CPU µs/tx", "/relay", "/pgbouncer"], rows)
+
+
+def streams(options, fleet):
+    for tls in (False, True):
+        targets = [target for target in fleet.targets(tls) if target.name != "pgbouncer-fresh"]
+        for shape in stream.SHAPES:
+            rounds = pgbench.interleaved(
+                targets, options.rounds, lambda target: stream.once(target, shape, options.gigabytes)
+            )
+            print(f"results of {options.gigabytes:g} GB, {shape}{', TLS' if tls else ''}")
+            rows = [
+                [
+                    name, shown(median(entries, "mb_per_second"), 0), shown(ratio(rounds, "mb_per_second", name, "relay"), 2),
+                    shown(median(entries, "cpu_seconds_per_gb"), 2),
+                    shown(ratio(rounds, "cpu_seconds_per_gb", name, "relay"), 2), shown(median(entries, "peak_rss_mib")),
+                ]
+                for name, entries in rounds.items()
+            ]
+            table(["through", "MB/s", "/relay", "CPU s/GB", "/relay", "peak MiB"], rows)
+            yield {"tls": tls, "shape": shape, "gigabytes": options.gigabytes, "rounds": rounds}
+
+
+def connections(options, fleet):
+    rounds = pgbench.interleaved(
+        fleet.targets(True), options.rounds,
+        lambda target: pgbench.measure(target, "simple", CONNECT_CLIENTS, options.seconds, "-C").as_dict(),
+    )
+    print(f"connections with TLS and SCRAM, {CONNECT_CLIENTS} clients, one statement each")
+    rows = [
+        [
+            name, shown(median(entries, "tps")), shown(ratio(rounds, "tps", name, "pgbouncer-fresh"), 2),
+            shown(ratio(rounds, "tps", name, "pgbouncer"), 2), shown(median(entries, "cpu_us"), 0),
+        ]
+        for name, entries in rounds.items()
+    ]
+    table(["through", "a second", "/pgbouncer-fresh", "/pgbouncer", "CPU µs each"], rows)
+    return {"clients": CONNECT_CLIENTS, "rounds": rounds}
+
+
+def idlers(options, fleet):
+    for count in options.idle:
+        measured = idle.measure(fleet, count)
+        print(f"{measured['sessions']} idle sessions")
+        rows = [
+            [name, one["live"], shown(one["kib_per_session"]), shown(one["after_kib"] / 1024), shown(one["idle_cpu_percent"], 2)]
+            for name, one in measured["results"].items()
+        ]
+        table(["through", "live", "KiB each", "RSS MiB", "CPU %"], rows)
+        yield measured
+
+
+def calls(options, fleet):
+    if not syscalls.available():
+        print("bench: no strace; system calls are not counted", file=sys.stderr)
+        return
+    targets = [target for target in fleet.targets(False) if target.pid]
+    for mode in options.modes.split(","):
+        counted = {target.name: syscalls.measure(target, mode, 1) for target in targets}
+        print(f"system calls of a transaction, {mode}, 1 client")
+        rows = [
+            [name, shown(one.get("total"), 2), one.get("error") or ", ".join(f"{call} {n:.2f}" for call, n in one["calls"].items())]
+            for name, one in counted.items()
+        ]
+        table(["through", "calls", ""], rows)
+        yield {"mode": mode, "results": counted}
+
+
+def measure(options, fleet, keep):
+    found = {"machine": machine.description(options)}
+    steps = {
+        "pgbench": lambda: transactions(options, fleet), "stream": lambda: streams(options, fleet),
+        "syscalls": lambda: calls(options, fleet), "idle": lambda: idlers(options, fleet),
+    }
+    for test in options.tests:
+        if test in steps:
+            found[test] = []
+            for entry in steps[test]():
+                found[test].append(entry)
+                keep(found)
+        elif test == "connect":
+            found[test] = connections(options, fleet)
+        else:
+            found[test] = understand.measure()
+            table(["text", "understood in"], found[test].items())
+        keep(found)
+    return found
 
 
 def main():
     options = arguments()
+    check_programs(options)
+    allow_many_files()
+    end_when_told()
+
+    def keep(found):
+        if options.json:
+            options.json.write_text(json.dumps(found, indent=1))
+
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="tollgate-bench-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         # The warehouse and pgbouncer may run as other users, who must pass through.
         folder.chmod(0o711)
-        state = stack.enter_context(demo(options.binary, folder))
-        warehouse = state["warehouse"]
-        found = shutil.which("pgbench", path=f"{warehouse['pg_bin']}{os.pathsep}{os.environ['PATH']}")
-        if found is None:
-            sys.exit("bench: no pgbench; install postgresql-contrib or PostgreSQL's own package")
-        load(found, state, options.scale)
-        superuser, password, ca = warehouse["superuser"], warehouse["password"], state["ca"]
-        targets = [Target("direct", warehouse["port"], superuser, password, "disable", ca, None)]
-        targets.append(
-            Target("tollgate", state["port"], "redash", state["accounts"]["redash"], "verify-full", ca, state["pid"])
-        )
-        program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
-        if program:
-            port, pid = stack.enter_context(pgbouncer(program, state, folder))
-            sslmode = "disable" if options.plain else "verify-full"
-            targets.append(Target("pgbouncer", port, superuser, password, sslmode, ca, pid))
-        print(f"{'mode':<9} {'clients':>7}  {'through':<10} {'tps':>9} {'p50 us':>8} {'p99 us':>8} cpu us/t")
-        for mode in options.modes.split(","):
-            for clients in map(int, options.clients.split(",")):
-                rounds = {target.name: [] for target in targets}
-                for _ in range(options.rounds):
-                    for target in targets:
-                        rounds[target.name].append(
-                            measure(found, target, state["database"], mode, clients, options.seconds)
-                        )
-                report(mode, clients, rounds)
+        certs = certificates(options.binary, folder / "certs")
+        warehouse = stack.enter_context(Warehouse(folder, certificates=certs))
+        warehouse.load_pgbench(options.scale)
+        found = measure(options, Fleet(options, stack, folder, warehouse, certs), keep)
+    if options.write:
+        results.write(found)
 
 
 if __name__ == "__main__":
