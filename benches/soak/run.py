@@ -5,6 +5,7 @@ the reasons where anything is wrong.
 """
 
 import argparse
+import logging
 import shutil
 import sys
 import tempfile
@@ -127,6 +128,8 @@ def main():
     options = arguments()
     allow_many_files()
     end_when_told()
+    # What the driver warns of while a session ends is raised too, where it matters.
+    logging.getLogger("psycopg").setLevel(logging.CRITICAL)
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="tollgate-soak-"))
         if options.keep:
