@@ -56,10 +56,13 @@ impl TlsAcceptor {
         let chain = certificates(certificate)?;
         let key = PrivateKeyDer::from_pem_file(key)
             .map_err(|error| TransportError::Pem { path: key.clone(), error })?;
-        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_single_cert(chain, key)?;
+        // As PostgreSQL does it: its clients begin each connection anew and never resume a TLS session.
+        config.send_tls13_tickets = 0;
+        config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
         Ok(Some(Self(Arc::new(config).into())))
     }
 

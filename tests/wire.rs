@@ -69,11 +69,14 @@ fn draw<S: Strategy>(cases: u32, seed: u64, values: &S, check: impl Fn(S::Value)
         cases,
         rng_seed: RngSeed::Fixed(seed),
         failure_persistence: None,
-        max_shrink_iters: 200,
+        max_shrink_iters: 60,
         ..Config::default()
     };
     let outcome = TestRunner::new(config).run(values, |value| match check(value) {
-        Some(difference) => Err(TestCaseError::fail(difference)),
+        Some(difference) => {
+            println!("{difference}\n");
+            Err(TestCaseError::fail("the last one told above"))
+        }
         None => Ok(()),
     });
     if let Err(failure) = outcome {

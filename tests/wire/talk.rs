@@ -19,7 +19,7 @@ pub type Frame = (u8, Vec<u8>);
 /// What a script's last answer says.
 const END: &str = "the end of the script";
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How a script's bytes reach the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -131,6 +131,15 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(3600);
 
+    /// A session that must not wait for as long as a test.
+    async fn waits(
+        waiting: Waiting<DuplexStream>,
+        given: oneshot::Receiver<oneshot::Sender<LoggedIn<DuplexStream>>>,
+        age: Duration,
+    ) {
+        tokio::time::timeout(Duration::from_secs(30), waiting.wait(given, age)).await.unwrap();
+    }
+
     fn opened() -> (Waiting<DuplexStream>, DuplexStream) {
         let (near, far) = tokio::io::duplex(4096);
         let session = LoggedIn {
@@ -154,7 +163,7 @@ mod tests {
         let (give, given) = oneshot::channel();
         let (taker, taken) = oneshot::channel();
         give.send(taker).unwrap();
-        waiting.wait(given, LONG).await;
+        waits(waiting, given, LONG).await;
         let session = taken.await.unwrap();
         let parameters: Vec<_> =
             session.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -172,7 +181,7 @@ mod tests {
             let (give, given) = oneshot::channel();
             let (taker, taken) = oneshot::channel();
             give.send(taker).unwrap();
-            waiting.wait(given, LONG).await;
+            waits(waiting, given, LONG).await;
             assert!(taken.await.is_err(), "{last:?}");
         }
     }
@@ -182,20 +191,22 @@ mod tests {
         let (waiting, far) = opened();
         let (_give, given) = oneshot::channel();
         drop(far);
-        waiting.wait(given, LONG).await;
+        waits(waiting, given, LONG).await;
     }
 
     #[tokio::test]
     async fn old_unwanted_and_forgotten_sessions_say_goodbye() {
         let (waiting, mut far) = opened();
         let (_give, given) = oneshot::channel();
-        waiting.wait(given, Duration::from_millis(1)).await;
+        waits(waiting, given, Duration::from_millis(1)).await;
         let mut said = Vec::new();
         far.read_to_end(&mut said).await.unwrap();
         assert_eq!(said, b"X\0\0\0\x04");
 
         let (waiting, mut far) = opened();
-        waiting.wait(oneshot::channel().1, LONG).await;
+        let (give, given) = oneshot::channel();
+        drop(give);
+        waits(waiting, given, LONG).await;
         said.clear();
         far.read_to_end(&mut said).await.unwrap();
         assert_eq!(said, b"X\0\0\0\x04");
