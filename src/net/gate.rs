@@ -145,12 +145,13 @@ impl Driver {
     async fn pass_gate(&mut self, open: OpenGate) {
         if let GateKind::Bind { portal, statement } = &open.gate.kind {
             let estimate = open.estimates.first().copied().flatten();
-            if self.session.bound(portal, statement, estimate)
-                && let Some(plain) = self.client.input.get(..open.frame_bytes).and_then(Plain::new)
-            {
-                self.upstream.relay(plain);
+            // A statement that an error has undone meanwhile: the frame is judged anew, and told so.
+            if self.session.bound(portal, statement, estimate) {
+                if let Some(plain) = self.client.input.get(..open.frame_bytes).and_then(Plain::new) {
+                    self.upstream.relay(plain);
+                }
+                self.client.input.advance(open.frame_bytes);
             }
-            self.client.input.advance(open.frame_bytes);
             return;
         }
         if let Some(refusal) = self.portal_too_heavy(&open.gate) {

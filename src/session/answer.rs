@@ -260,7 +260,7 @@ impl Session {
             Some(CursorStep::Move { .. }) | None => {}
         }
         match &facts.prepared {
-            Some(PreparedStep::Deallocate { name }) => self.statements.forget(name),
+            Some(PreparedStep::Deallocate { name }) => drop(self.statements.forget(name)),
             Some(PreparedStep::DeallocateAll) => self.statements.clear(),
             Some(PreparedStep::Prepare { .. } | PreparedStep::Execute { .. }) | None => {}
         }

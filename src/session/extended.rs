@@ -16,7 +16,7 @@ use crate::sql::{Statement, fingerprint};
 impl Session {
     pub(super) fn judge_parse(&mut self, name: &str, text: &str, types: &[u8], basis: &Basis<'_>) -> Step {
         let awaited = self.pending.iter().any(|pending| match pending {
-            Pending::Parse { name: other } | Pending::CloseStatement { name: other } => other == name,
+            Pending::Parse { name: other, .. } | Pending::CloseStatement { name: other } => other == name,
             _ => false,
         });
         if awaited && !name.is_empty() {
@@ -42,11 +42,12 @@ impl Session {
             return self.fault(refusal.with_hint("Close those no longer needed"));
         }
         let scope_version = self.scope_version;
-        self.statements.keep(
+        let displaced = self.statements.keep(
             name,
             Prepared { text, statement, types: types.into(), scope_version, epoch: self.scope.epoch() },
         );
-        self.pending.push_back(Pending::Parse { name: name.to_owned() });
+        let displaced = displaced.map(Box::new);
+        self.pending.push_back(Pending::Parse { name: name.to_owned(), displaced });
         Step::Pass
     }
 

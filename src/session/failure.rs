@@ -7,7 +7,8 @@ use bytes::BytesMut;
 
 use super::answer::truncated;
 use super::errors::{ends_session, shifted, sqlstate};
-use super::pending::Pending;
+use super::pending::{Pending, Run};
+use super::prepared::Prepared;
 use super::step::{Effect, Estimate, Relay};
 use super::{Running, Session};
 use crate::refusal::Refusal;
@@ -86,7 +87,7 @@ impl Session {
                 Relay::Replace(shifted(body, plan.shift))
             }
             Some(other) => {
-                self.forget(&other);
+                self.forget(other, true);
                 Relay::Pass
             }
             None => Relay::Pass,
@@ -105,38 +106,64 @@ impl Session {
 
     /// Everything up to the next Sync is not answered any more.
     fn skip_pipeline(&mut self) {
-        self.skipping = true;
-        while let Some(pending) = self.pending.front() {
-            if matches!(pending, Pending::Sync) {
-                self.skipping = false;
-                return;
-            }
-            if let Some(skipped) = self.pending.pop_front() {
-                self.forget(&skipped);
-            }
+        let sync = self.pending.iter().position(|pending| matches!(pending, Pending::Sync));
+        self.skipping = sync.is_none();
+        let skipped: Vec<Pending> = self.pending.drain(..sync.unwrap_or(self.pending.len())).collect();
+        for pending in skipped.into_iter().rev() {
+            self.forget(pending, false);
         }
     }
 
-    /// Something that was passed on never came to be.
-    fn forget(&mut self, pending: &Pending) {
+    /// Something that was passed on never came to be: it failed where the server `tried` it, and otherwise
+    /// was skipped.
+    fn forget(&mut self, pending: Pending, tried: bool) {
         match pending {
             // Another may have been sent behind the Sync that ends the skipping.
-            Pending::Parse { name }
-                if self.comes_again(
-                    |later| matches!(later, Pending::Parse { name: other } if other == name),
-                ) => {}
             Pending::Bind { portal }
                 if self.comes_again(
-                    |later| matches!(later, Pending::Bind { portal: other } if other == portal),
+                    |later| matches!(later, Pending::Bind { portal: other } if *other == portal),
                 ) => {}
-            Pending::Parse { name } => {
+            // The server drops the unnamed statement before it looks at the next.
+            Pending::Parse { name, displaced } => self.restore(&name, displaced.filter(|_| !tried)),
+            Pending::Bind { portal } => self.portals.forget(&portal),
+            // The server skips queries too.
+            Pending::Estimate { .. } | Pending::EstimateQuery(_) => {
+                self.effects.push_back(Effect::Estimated(Estimate::Skipped));
+            }
+            Pending::Query(Run { statements, displaced, .. }) => {
+                statements.iter().for_each(|running| self.outcome(running, "25P02", running.started));
+                if displaced.is_some() {
+                    self.restore("", displaced);
+                }
+            }
+            Pending::Execute(running) => self.outcome(&running, "25P02", running.started),
+            _ => {}
+        }
+    }
+
+    /// What a statement that was not made would have taken the place of stands there again, or nothing.
+    fn restore(&mut self, name: &str, displaced: Option<Box<Prepared>>) {
+        let behind = self.pending.iter_mut().skip_while(|pending| !matches!(pending, Pending::Sync));
+        for pending in behind {
+            match pending {
+                // One sent later stands there now, and displaced this.
+                Pending::Parse { name: other, displaced: at } if other == name => {
+                    *at = displaced;
+                    return;
+                }
+                Pending::Query(Run { displaced: at, .. }) if name.is_empty() => {
+                    *at = displaced;
+                    return;
+                }
+                _ => {}
+            }
+        }
+        match displaced {
+            Some(prepared) => drop(self.statements.keep(name, *prepared)),
+            None => {
                 self.statements.forget(name);
                 self.scope.deallocate(name);
             }
-            Pending::Bind { portal } => self.portals.forget(portal),
-            Pending::Estimate { .. } => self.effects.push_back(Effect::Estimated(Estimate::Skipped)),
-            Pending::Execute(running) => self.outcome(running, "25P02", running.started),
-            _ => {}
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Session;
 use super::pending::{Pending, Run, changes_scope};
 use super::permits::Grant;
+use super::prepared::Prepared;
 use super::step::{Asked, Gate, GateKind, Judged, Protest, Refused, Step};
 use crate::audit::record::Protocol;
 use crate::identity::claim;
@@ -85,18 +86,28 @@ impl Session {
         let asked = self.asked(Protocol::Simple, text);
         let statements = match self.memory.understand(text, &self.scope) {
             Ok(statements) => statements,
-            Err(fault) => return Step::refuse(not_understood(text, &fault, asked, true)),
+            Err(fault) => {
+                self.forget_unnamed();
+                return Step::refuse(not_understood(text, &fault, asked, true));
+            }
         };
-        // The server forgets both at every simple query.
-        self.statements.forget("");
-        self.portals.forget("");
         if statements.is_empty() {
-            return self.push_ready(Pending::Query(Run::of(VecDeque::new())));
+            let displaced = self.forget_unnamed();
+            return self.push_ready(Pending::Query(Run::of(VecDeque::new(), displaced)));
         }
         match self.decide_all(statements, basis) {
             Ok(statements) => Step::gate(Gate { kind: GateKind::Query, statements, asked, estimate: None }),
-            Err((refusal, protests)) => Step::refuse(Refused { refusal, asked, protests, in_query: true }),
+            Err((refusal, protests)) => {
+                self.forget_unnamed();
+                Step::refuse(Refused { refusal, asked, protests, in_query: true })
+            }
         }
+    }
+
+    /// The server forgets what has no name at every simple query.
+    pub(super) fn forget_unnamed(&mut self) -> Option<Prepared> {
+        self.portals.forget("");
+        self.statements.forget("")
     }
 
     /// All of a text's statements allowed, or the refusal of the first that is not.
@@ -169,9 +180,10 @@ impl Session {
         self.asked(Protocol::Simple, "")
     }
 
-    /// Whether a refusal can be answered without the upstream: nothing is awaited and no block is open.
+    /// Whether a refusal can be answered without the upstream: nothing is awaited, and no transaction is
+    /// open that it would undo.
     pub fn answers_alone(&self) -> bool {
-        self.pending.is_empty() && self.status == crate::sql::Status::Idle
+        self.is_idle()
     }
 
     /// A poisoned frame was put in a refused one's place upstream; its error becomes `refusal`.

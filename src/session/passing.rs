@@ -28,7 +28,8 @@ impl Session {
                 Running::new(passage, carried, None, &self.identity, now)
             })
             .collect();
-        let _ = self.push_ready(Pending::Query(Run::of(statements)));
+        let displaced = self.forget_unnamed();
+        let _ = self.push_ready(Pending::Query(Run::of(statements, displaced)));
     }
 
     /// One Execute goes on.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::meter::Meter;
+use super::prepared::Prepared;
 use super::step::Estimate;
 use crate::audit::record::SessionIdentity;
 use crate::policy::Permit;
@@ -100,11 +101,13 @@ pub(super) struct Run {
     pub statements: VecDeque<Running>,
     /// How many the string had.
     pub total: usize,
+    /// The unnamed statement that it ended.
+    pub displaced: Option<Box<Prepared>>,
 }
 
 impl Run {
-    pub fn of(statements: VecDeque<Running>) -> Self {
-        Self { total: statements.len(), statements }
+    pub fn of(statements: VecDeque<Running>, displaced: Option<Prepared>) -> Self {
+        Self { total: statements.len(), statements, displaced: displaced.map(Box::new) }
     }
 }
 
@@ -121,6 +124,8 @@ pub(super) enum Pending {
     EstimateQuery(Plan),
     Parse {
         name: String,
+        /// The unnamed statement that it took the place of.
+        displaced: Option<Box<Prepared>>,
     },
     Bind {
         portal: String,

@@ -42,12 +42,14 @@ impl Statements {
         self.0.len()
     }
 
-    pub fn keep(&mut self, name: &str, prepared: Prepared) {
-        self.0.insert(name.to_owned(), prepared);
+    /// The answer is the one that stood there.
+    pub fn keep(&mut self, name: &str, prepared: Prepared) -> Option<Prepared> {
+        self.0.insert(name.to_owned(), prepared)
     }
 
-    pub fn forget(&mut self, name: &str) {
-        self.0.remove(name);
+    /// The answer is the one that stood there.
+    pub fn forget(&mut self, name: &str) -> Option<Prepared> {
+        self.0.remove(name)
     }
 
     pub fn clear(&mut self) {

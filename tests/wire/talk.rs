@@ -35,7 +35,7 @@ pub enum Way {
 }
 
 /// Messages to say, one after the other.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Script {
     pub name: String,
     pub messages: Vec<Vec<u8>>,
@@ -103,6 +103,12 @@ impl Script {
     }
 }
 
+impl std::fmt::Debug for Script {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text())
+    }
+}
+
 pub struct Talk {
     stream: TcpStream,
     input: BytesMut,
@@ -127,7 +133,12 @@ impl Talk {
             {
                 self.input.advance(5);
                 let body = self.input.split_to(head.body_bytes).to_vec();
-                return Some((head.tag, if head.tag == b'E' { without_source(&body) } else { body }));
+                let body = match head.tag {
+                    b'E' => without_source(&body),
+                    b'T' => without_tables(body),
+                    _ => body,
+                };
+                return Some((head.tag, body));
             }
             let read = tokio::time::timeout(PATIENCE, self.stream.read_buf(&mut self.input)).await;
             if !matches!(read, Ok(Ok(read)) if read > 0) {
@@ -201,6 +212,18 @@ impl Talk {
 fn without_source(body: &[u8]) -> Vec<u8> {
     let kept = tollgate::session::fields(body).filter(|(kind, _)| !matches!(kind, b'F' | b'L' | b'R'));
     kept.flat_map(|(kind, value)| [&[kind], value, &[0]].concat()).collect()
+}
+
+/// A RowDescription without the OIDs of the tables its columns are from: each end makes temporary tables of
+/// its own.
+fn without_tables(mut body: Vec<u8>) -> Vec<u8> {
+    let mut at = 2;
+    while let Some(length) = body.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == 0)) {
+        at += length + 1;
+        body[at..at + 4].fill(0);
+        at += 18;
+    }
+    body
 }
 
 /// Frames as a reader sees them, long bodies cut.
