@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::channel::Channel;
 use super::claims::Claimed;
+use super::flow::{Wants, poll_io};
 use super::shared::{Live, Phase, Shared};
 use super::upstream::Upstream;
 use crate::audit::Event;
@@ -101,8 +102,10 @@ pub struct Driver {
     cancel_key: CancelKey,
     cancels: mpsc::Receiver<oneshot::Sender<()>>,
     cancel_done: Option<oneshot::Receiver<()>>,
-    /// Done when the process drains; `None` from then on.
-    drain: Option<Drain>,
+    /// The phase of the process as last seen, and the wait for another.
+    phase: Phase,
+    phases: watch::Receiver<Phase>,
+    turn: Turn,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -143,7 +146,9 @@ impl Driver {
             cancel_key,
             cancels,
             cancel_done: None,
-            drain: Some(Drain::of(phase)),
+            turn: Turn::of(phase.clone(), Phase::Serving),
+            phase: Phase::Serving,
+            phases: phase,
             timer: Box::pin(tokio::time::sleep(std::time::Duration::from_secs(3600))),
         }
     }
@@ -151,13 +156,17 @@ impl Driver {
     /// Runs the session to its end and records it.
     pub async fn run(mut self: Box<Self>) -> End {
         let end = self.relay().await;
-        let at_work = !self.session.is_idle() && !self.claimed.is_empty();
+        let quiet = self.session.is_quiet();
+        let at_work = (!self.session.is_idle() && !self.claimed.is_empty()) || !quiet;
+        // What only reads is of use to nobody any more.
+        let stopped = (!quiet && self.session.only_reads()).then(|| self.cancel_key.clone());
         self.session.end("08006", Instant::now());
         let _ = self.effects();
         self.tell_definitions();
         self.farewell(&end).await;
         if at_work {
-            tokio::spawn(outlast(self.upstream, self.claimed));
+            let held = (self.claimed, self.slot);
+            tokio::spawn(outlast(self.shared, self.upstream, stopped, held));
         }
         end
     }
@@ -188,7 +197,7 @@ impl Driver {
         }
         self.pump_client().await?;
         self.effects()?;
-        if self.drain.is_none() {
+        if self.phase != Phase::Serving {
             self.session.drain();
             if self.session.is_idle() && self.gate.is_none() {
                 return Err(End::Drained);
@@ -229,12 +238,9 @@ impl Driver {
             self.session.cancel_ended();
             return Poll::Ready(Ok(()));
         }
-        if let Some(drain) = &mut self.drain {
-            ready!(drain.0.as_mut().poll(cx));
-            self.drain = None;
-            return Poll::Ready(Ok(()));
-        }
-        Poll::Pending
+        self.phase = ready!(self.turn.0.as_mut().poll(cx));
+        self.turn = Turn::of(self.phases.clone(), self.phase);
+        Poll::Ready(if self.phase == Phase::Stopping { Err(End::Drained) } else { Ok(()) })
     }
 
     /// Which side may be read: the one whose bytes at hand are used up but for a frame's beginning. Decided
@@ -347,98 +353,42 @@ impl Driver {
     }
 }
 
-/// Done when the process drains, or is gone. Made once: a wait that is begun anew at every turn costs more.
-struct Drain(Pin<Box<dyn Future<Output = ()> + Send>>);
+/// The wait for the process's next phase. Made once: one that is begun anew at every turn costs more.
+struct Turn(Pin<Box<dyn Future<Output = Phase> + Send>>);
 
-impl Drain {
-    fn of(mut phase: watch::Receiver<Phase>) -> Self {
+impl Turn {
+    fn of(mut phases: watch::Receiver<Phase>, seen: Phase) -> Self {
         Self(Box::pin(async move {
-            let _ = phase.wait_for(|phase| *phase == Phase::Draining).await;
+            // A process that is gone has stopped.
+            phases.wait_for(|phase| *phase > seen).await.map_or(Phase::Stopping, |phase| *phase)
         }))
     }
 }
 
-impl std::fmt::Debug for Drain {
+impl std::fmt::Debug for Turn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Drain")
+        f.write_str("Turn")
     }
 }
 
-/// Keeps the claims of a session that has gone until the server has ended what it still works at.
-async fn outlast(mut upstream: Upstream, claimed: Claimed) {
+/// Keeps what a session that has gone holds until the server has ended what it still works at; a key stops it.
+async fn outlast(
+    shared: Arc<Shared>,
+    mut upstream: Upstream,
+    stopped: Option<CancelKey>,
+    held: (Claimed, Option<Slot>),
+) {
     let gone = async {
+        if let Some(key) = stopped
+            && let Err(error) = shared.warehouse.cancel(&key).await
+        {
+            tracing::warn!(%error, "a cancel did not reach the upstream");
+        }
         while upstream.channel.read().await.is_ok_and(|read| read > 0) {
             upstream.channel.input.clear();
         }
     };
     // A server that is lost for so long has lost the work too.
     let _ = tokio::time::timeout(std::time::Duration::from_secs(6 * 3600), gone).await;
-    drop(claimed);
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Wants {
-    client: bool,
-    upstream: bool,
-}
-
-/// One round of reading and writing on both sides; ready when anything moved.
-fn poll_io(
-    cx: &mut Context<'_>,
-    client: &mut Channel<Stream>,
-    upstream: &mut Upstream,
-    wants: Wants,
-) -> Poll<Result<(), End>> {
-    let mut moved = false;
-    if client.owes() || upstream.cleared > 0 {
-        match poll_answer(cx, client, upstream) {
-            // Writing by itself gives nothing to do, unless something waited for it.
-            Poll::Ready(Ok(())) => moved = !wants.upstream || client.has_ended(),
-            Poll::Ready(Err(error)) => return Poll::Ready(Err(End::ClientFailed(error))),
-            Poll::Pending => {}
-        }
-    }
-    if upstream.channel.owes() {
-        match upstream.channel.poll_write(cx) {
-            Poll::Ready(Ok(())) => moved |= !wants.client,
-            // What the server said before it went is worth more than the failed write.
-            Poll::Ready(Err(error)) if upstream.channel.has_ended() => {
-                return Poll::Ready(Err(End::UpstreamFailed(error)));
-            }
-            Poll::Ready(Err(_)) => upstream.channel.output.clear(),
-            Poll::Pending => {}
-        }
-    }
-    if wants.upstream {
-        match upstream.channel.poll_read(cx) {
-            Poll::Ready(Ok(0)) => return Poll::Ready(Err(End::UpstreamClosed)),
-            Poll::Ready(Ok(_)) => moved = true,
-            Poll::Ready(Err(error)) => return Poll::Ready(Err(End::UpstreamFailed(error))),
-            Poll::Pending => {}
-        }
-    }
-    if wants.client {
-        match client.poll_read(cx) {
-            Poll::Ready(Ok(_)) => moved = true,
-            Poll::Ready(Err(error)) => return Poll::Ready(Err(End::ClientFailed(error))),
-            Poll::Pending => {}
-        }
-    }
-    if moved { Poll::Ready(Ok(())) } else { Poll::Pending }
-}
-
-/// Writes what the client is owed: its output, then what stands cleared in the upstream's input.
-fn poll_answer(
-    cx: &mut Context<'_>,
-    client: &mut Channel<Stream>,
-    upstream: &mut Upstream,
-) -> Poll<io::Result<()>> {
-    if !client.output.is_empty() {
-        ready!(client.poll_write(cx))?;
-    }
-    while upstream.cleared > 0 {
-        let written = ready!(client.poll_write_front(cx, &mut upstream.channel.input, upstream.cleared))?;
-        upstream.cleared -= written;
-    }
-    client.poll_write(cx)
+    drop(held);
 }

@@ -103,7 +103,7 @@ async fn admit(stream: TcpStream, greeting: &Greeting, placed: bool) -> Option<O
     let (mut channel, hello) = met;
     let refusal = if !placed {
         Refusal::fault("53300", "tollgate: sorry, too many clients already")
-    } else if *greeting.phase.borrow() == Phase::Draining {
+    } else if *greeting.phase.borrow() != Phase::Serving {
         Refusal::fault("57P03", "tollgate: this proxy is shutting down")
     } else {
         match open(channel, hello, greeting).await {

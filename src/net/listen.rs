@@ -21,6 +21,9 @@ use crate::sql::Memory;
 use crate::transport::{TlsAcceptor, TransportError};
 use crate::warehouse::connect::Warehouse;
 
+/// How long sessions that are cut off may take to say and record so.
+const STOPPING: Duration = Duration::from_secs(2);
+
 /// Why serving could not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -122,6 +125,11 @@ impl Server {
         let all = u32::try_from(connections_max).unwrap_or(u32::MAX);
         let drained = tokio::time::timeout(shared.config.bounds.drain, places.acquire_many(all)).await;
         let reason = if drained.is_ok() { "drained" } else { "drain limit reached" };
+        if drained.is_err() {
+            // They have a moment for their last words and records.
+            let _ = phase.send(Phase::Stopping);
+            let _ = tokio::time::timeout(STOPPING, places.acquire_many(all)).await;
+        }
         reloading.abort();
         if let Some(refreshing) = refreshing {
             refreshing.abort();
@@ -196,7 +204,7 @@ struct Obstacles {
 
 impl Readiness for Obstacles {
     async fn obstacles(&self) -> Vec<&'static str> {
-        let draining = *self.phase.borrow() == Phase::Draining;
+        let draining = *self.phase.borrow() != Phase::Serving;
         let reachable = self.shared.warehouse.reachable().await;
         let found = [
             (draining, "draining"),

@@ -4,6 +4,7 @@ mod cancel;
 mod channel;
 mod claims;
 mod driver;
+mod flow;
 mod frames;
 mod gate;
 mod greet;

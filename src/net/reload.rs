@@ -44,7 +44,7 @@ pub fn watch(shared: Arc<Shared>, phase: watch::Receiver<Phase>) -> Result<JoinH
                 noticed = changes.recv() => if noticed.is_none() { return },
             }
             while tokio::time::timeout(QUIET, changes.recv()).await.is_ok_and(|more| more.is_some()) {}
-            if *phase.borrow() == Phase::Draining {
+            if *phase.borrow() != Phase::Serving {
                 return;
             }
             reload(&shared).await;

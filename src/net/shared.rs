@@ -19,11 +19,13 @@ use crate::sql::Memory;
 use crate::warehouse::connect::Warehouse;
 
 /// Where the process stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     Serving,
     /// No new sessions; what runs may finish.
     Draining,
+    /// What still runs is left to the warehouse.
+    Stopping,
 }
 
 /// One generation of rules with the accounts and keys they name; swapped whole.

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use crate::audit::record::{EndUser, SessionIdentity};
 use crate::policy::{EndUserSource, Principal};
-use crate::sql::{Memory, Scope, Status};
+use crate::sql::{Class, Memory, Scope, Status};
 
 pub use answer::{Need, Nonsense};
 pub use errors::{fields, sqlstate};
@@ -160,6 +160,15 @@ impl Session {
     /// No answer is awaited from the upstream.
     pub fn is_quiet(&self) -> bool {
         self.pending.is_empty()
+    }
+
+    /// Everything that runs reads and changes nothing.
+    pub fn only_reads(&self) -> bool {
+        self.pending.iter().all(|pending| match pending {
+            Pending::Query(run) => run.statements.iter().all(|running| running.facts.class == Class::Read),
+            Pending::Execute(running) => running.facts.class == Class::Read,
+            _ => true,
+        })
     }
 
     /// Nothing runs and no transaction is open: the session can end without harm.
