@@ -21,10 +21,10 @@ pub struct Envelope<'a> {
     pub micros: u32,
 }
 
-/// What a line says of its event, from `"event":` up to `,"prev":`, which hangs on the event alone.
-pub fn encode(event: &Event<'_>, node: &str) -> Vec<u8> {
-    let mut body = Vec::with_capacity(1024);
-    let mut w = Writer(&mut body);
+/// Replaces `body` with what a line says of its event, from `"event":` up to `,"prev":`, which hangs on the event alone.
+pub fn encode(body: &mut Vec<u8>, event: &Event<'_>, node: &str) {
+    body.clear();
+    let mut w = Writer(body);
     w.text("event", name(event));
     w.text("node", node);
     match session(event) {
@@ -32,7 +32,6 @@ pub fn encode(event: &Event<'_>, node: &str) -> Vec<u8> {
         None => w.null("session"),
     }
     detail(&mut w, event);
-    body
 }
 
 /// Appends the line of an encoded event, newline included; the answer is the line's hash.
@@ -357,7 +356,9 @@ mod tests {
         let second = "1970-01-01T00:00:00.";
         let envelope = Envelope { seq: 7, id: Uuid::from_u128(1), second, micros: 42 };
         let mut line = b"before".to_vec();
-        let hash = link(&mut line, &envelope, &encode(event, "n\n1"), &Hash::first());
+        let mut body = Vec::new();
+        encode(&mut body, event, "n\n1");
+        let hash = link(&mut line, &envelope, &body, &Hash::first());
         let line = String::from_utf8(line.split_off(6)).unwrap();
         serde_json::from_str::<serde_json::Value>(&line).unwrap();
         line.replace(hash.as_str(), "H").replace(Hash::first().as_str(), "P")
