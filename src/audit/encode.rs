@@ -166,10 +166,12 @@ fn outcome(w: &mut Writer<'_>, record: &OutcomeRecord) {
 struct Writer<'a>(&'a mut Vec<u8>);
 
 impl Writer<'_> {
+    #[inline]
     fn raw(&mut self, text: &str) {
         self.0.extend_from_slice(text.as_bytes());
     }
 
+    #[inline]
     fn key(&mut self, name: &str) {
         self.raw(if self.0.last() == Some(&b'{') { "\"" } else { ",\"" });
         self.raw(name);
@@ -323,8 +325,7 @@ impl Writer<'_> {
     fn string(&mut self, value: &str) {
         self.raw("\"");
         let mut rest = value;
-        let escaped = |byte: &u8| *byte < b' ' || matches!(byte, b'"' | b'\\');
-        while let Some(at) = rest.as_bytes().iter().position(escaped) {
+        while let Some(at) = first_escaped(rest.as_bytes()) {
             // What is escaped is ASCII, so that both sides of it are whole letters.
             let (plain, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
             self.raw(plain);
@@ -343,6 +344,15 @@ impl Writer<'_> {
         self.raw(rest);
         self.raw("\"");
     }
+}
+
+/// Where the first byte stands that JSON does not take as it is.
+fn first_escaped(bytes: &[u8]) -> Option<usize> {
+    let escaped = |byte: &u8| *byte < b' ' || matches!(byte, b'"' | b'\\');
+    // Whole chunks are looked at without a branch for each byte, which a compiler makes a few instructions of.
+    let none = |chunk: &&[u8]| !chunk.iter().fold(false, |any, byte| any | escaped(byte));
+    let plain = 16 * bytes.chunks_exact(16).take_while(none).count();
+    bytes.iter().skip(plain).position(escaped).map(|at| plain + at)
 }
 
 #[cfg(test)]

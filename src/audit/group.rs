@@ -6,7 +6,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use uuid::Uuid;
 
 use super::log::{AuditError, Recorded};
 use super::writer::{Chain, Files};
@@ -122,9 +121,9 @@ impl Shared {
     }
 
     /// Adds a line, and writes it unless another is writing or others are likely to add theirs at once.
-    pub(super) fn put(&self, id: Uuid, body: &[u8]) -> (Recorded, Fate) {
+    pub(super) fn put(&self, body: &[u8]) -> (Recorded, Fate) {
         let mut state = self.lock();
-        let recorded = state.chain.add(id, body);
+        let recorded = state.chain.add(body);
         let seq = recorded.seq();
         state.joined = state.joined.saturating_add(1);
         let crowded = state.crowd > 1 || seq.is_multiple_of(PROBED);
@@ -150,7 +149,7 @@ impl Shared {
     }
 
     /// Adds a line that waits for the next write.
-    pub(super) fn put_soon(&self, id: Uuid, body: &[u8]) -> Result<(), AuditError> {
+    pub(super) fn put_soon(&self, body: &[u8]) -> Result<(), AuditError> {
         let mut state = self.lock();
         if state.chain.held_bytes() > HELD_BYTES_MAX {
             let Some(files) = state.files.take() else { return Err(AuditError::NotWritten) };
@@ -158,7 +157,7 @@ impl Shared {
             self.write(files, state, seq)?;
             state = self.lock();
         }
-        let _ = state.chain.add(id, body);
+        let _ = state.chain.add(body);
         if std::mem::take(&mut state.resting) {
             self.held.notify_one();
         }

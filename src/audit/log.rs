@@ -132,7 +132,7 @@ impl Log {
     /// The line is not in the log, or not surely on the disk.
     pub async fn append(&self, event: &Event<'_>) -> Result<Recorded, AuditError> {
         let shared = &self.0.shared;
-        let (recorded, fate) = self.encoded(event, |body| shared.put(Uuid::now_v7(), body));
+        let (recorded, fate) = self.encoded(event, |body| shared.put(body));
         let written = match fate {
             Fate::Known(written) => written?,
             Fate::Open(told) => {
@@ -172,7 +172,7 @@ impl Log {
     /// # Errors
     /// The line is not in the log.
     pub fn append_soon(&self, event: &Event<'_>) -> Result<(), AuditError> {
-        self.encoded(event, |body| self.0.shared.put_soon(Uuid::now_v7(), body))
+        self.encoded(event, |body| self.0.shared.put_soon(body))
     }
 
     /// What `of` makes of the event's encoding, which stands in a buffer that is used again and again.

@@ -13,7 +13,7 @@ use super::step::Estimate;
 use crate::audit::record::SessionIdentity;
 use crate::policy::Permit;
 use crate::refusal::{Code, Refusal};
-use crate::sql::Facts;
+use crate::sql::{Facts, Relation};
 
 /// A statement that was recorded and admitted, ready to be passed on.
 #[derive(Debug)]
@@ -217,7 +217,7 @@ impl Pending {
     /// from the client does run by then.
     pub fn may_give_back(&self) -> bool {
         let Self::Query(Run { statements, displaced: Some(_), .. }) = self else { return false };
-        !statements.iter().any(|run| run.facts.command == "COPY" && !run.facts.targets().is_empty())
+        !statements.iter().any(|run| run.facts.command == "COPY" && run.facts.changed().next().is_some())
     }
 
     /// Its success or failure changes what later statements mean.
@@ -250,5 +250,5 @@ pub(super) fn changes_scope(facts: &Facts) -> bool {
         || !facts.session.is_empty()
         || !facts.drops_temp.is_empty()
         || facts.drops_all_temp
-        || facts.targets().iter().any(|relation| relation.is_temp())
+        || facts.changed().any(Relation::is_temp)
 }
