@@ -348,10 +348,18 @@ impl Writer<'_> {
 
 /// Where the first byte stands that JSON does not take as it is.
 fn first_escaped(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    let (words, _) = bytes.as_chunks::<8>();
+    // Eight at once: a borrow shows in the high bit of a byte below what is taken from it (Hacker's Delight, 6-1).
+    let below = |word: u64, least: u64| word.wrapping_sub(ONES * least) & !word;
+    let plain = |word: &&[u8; 8]| {
+        let word = u64::from_ne_bytes(**word);
+        let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+        (below(word, 0x20) | is(b'"') | is(b'\\')) & HIGH == 0
+    };
+    let plain = 8 * words.iter().take_while(plain).count();
     let escaped = |byte: &u8| *byte < b' ' || matches!(byte, b'"' | b'\\');
-    // Whole chunks are looked at without a branch for each byte, which a compiler makes a few instructions of.
-    let none = |chunk: &&[u8]| !chunk.iter().fold(false, |any, byte| any | escaped(byte));
-    let plain = 16 * bytes.chunks_exact(16).take_while(none).count();
     bytes.iter().skip(plain).position(escaped).map(|at| plain + at)
 }
 
@@ -372,6 +380,18 @@ mod tests {
         let line = String::from_utf8(line.split_off(6)).unwrap();
         serde_json::from_str::<serde_json::Value>(&line).unwrap();
         line.replace(hash.as_str(), "H").replace(Hash::first().as_str(), "P")
+    }
+
+    #[test]
+    fn what_json_escapes_is_found_wherever_it_stands() {
+        for byte in 0..=255 {
+            for at in 0..20 {
+                let mut text = [b'\x7f'; 20];
+                text[at] = byte;
+                let escaped = byte < b' ' || byte == b'"' || byte == b'\\';
+                assert_eq!(first_escaped(&text), escaped.then_some(at), "{byte} at {at}");
+            }
+        }
     }
 
     #[test]
