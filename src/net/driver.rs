@@ -106,6 +106,8 @@ pub struct Driver {
     phase: Phase,
     phases: watch::Receiver<Phase>,
     turn: Turn,
+    /// Cancels and phases know this task's waker.
+    listening: bool,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -149,6 +151,7 @@ impl Driver {
             turn: Turn::of(phase.clone(), Phase::Serving),
             phase: Phase::Serving,
             phases: phase,
+            listening: false,
             timer: Box::pin(tokio::time::sleep(std::time::Duration::from_secs(3600))),
         }
     }
@@ -227,10 +230,6 @@ impl Driver {
         if self.session.deadline().is_some() && self.timer.as_mut().poll(cx).is_ready() {
             return Poll::Ready(self.session.tick(Instant::now()).map_err(End::Fatal));
         }
-        if let Poll::Ready(Some(asked)) = self.cancels.poll_recv(cx) {
-            self.cancel(Some(asked));
-            return Poll::Ready(Ok(()));
-        }
         if let Some(done) = &mut self.cancel_done
             && Pin::new(done).poll(cx).is_ready()
         {
@@ -238,8 +237,25 @@ impl Driver {
             self.session.cancel_ended();
             return Poll::Ready(Ok(()));
         }
+        self.poll_called(cx)
+    }
+
+    /// Whether another asks for a cancel or the process's phase has changed. What has nothing is polled
+    /// once: the task's waker stays with it.
+    fn poll_called(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
+        let turned = self.phases.has_changed().unwrap_or(true);
+        if std::mem::replace(&mut self.listening, true) && self.cancels.is_empty() && !turned {
+            return Poll::Pending;
+        }
+        if let Poll::Ready(Some(asked)) = self.cancels.poll_recv(cx) {
+            self.listening = false;
+            self.cancel(Some(asked));
+            return Poll::Ready(Ok(()));
+        }
         self.phase = ready!(self.turn.0.as_mut().poll(cx));
+        self.phases.mark_unchanged();
         self.turn = Turn::of(self.phases.clone(), self.phase);
+        self.listening = false;
         Poll::Ready(if self.phase == Phase::Stopping { Err(End::Drained) } else { Ok(()) })
     }
 

@@ -4,6 +4,7 @@ use bytes::Buf;
 
 use super::driver::{BACKLOG_BYTES, Driver, End, OpenGate, Rest};
 use super::relay::too_large;
+use super::shared::unix_now;
 use super::upstream::Plain;
 use crate::policy::{Basis, Principal};
 use crate::refusal::Refusal;
@@ -105,14 +106,15 @@ impl Driver {
             Ok(message) => {
                 let catalog = self.shared.catalog.load();
                 let own_backend = |who: &Principal, process_id| self.shared.sessions.owns(who, process_id);
+                let now = unix_now();
                 let basis = Basis {
                     rules: &self.live.rules,
                     generation: Some(self.live.generation),
                     catalog: catalog.as_ref(),
-                    sized: self.shared.sizes_hold(),
+                    sized: self.shared.sizes_hold(now),
                     own_backend: &own_backend,
                 };
-                self.session.judge(message, &basis, super::shared::unix_now())
+                self.session.judge(message, &basis, now)
             }
             Err(fault) => return self.bad_message(head, fault).await,
         };

@@ -66,8 +66,8 @@ impl Shared {
     }
 
     /// Whether the snapshot is young enough to go by its sizes.
-    pub fn sizes_hold(&self) -> bool {
-        self.sized_until.load(Ordering::Relaxed) >= unix_now()
+    pub fn sizes_hold(&self, now_unix: i64) -> bool {
+        self.sized_until.load(Ordering::Relaxed) >= now_unix
     }
 
     pub fn live(&self) -> Arc<Live> {
