@@ -2,6 +2,8 @@
 //! played to both and what is seen compared.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[path = "fidelity/ends.rs"]
+mod ends;
 #[path = "fidelity/stage.rs"]
 mod stage;
 mod support;

@@ -19,7 +19,12 @@ impl Stage {
             std::fs::write(path, text.replace(from, to)).unwrap();
         };
         rewrite("rules/domains/orders.yaml", "official: [orders]", "official: [orders, public]");
-        rewrite("tollgate.yaml", ", message_bytes_max: 1MiB, statement_bytes_max: 64KiB", "");
+        rewrite(
+            "tollgate.yaml",
+            "handshake: 1s, drain: 20s, message_bytes_max: 1MiB, statement_bytes_max: 64KiB",
+            "drain: 20s",
+        );
+        rewrite("rules/company.yaml", "posture:", "functions: { allow: [pg_sleep] }\nposture:");
         let gate = house.gate();
         Self { house, gate }
     }
@@ -70,7 +75,6 @@ impl Stage {
 
 #[derive(Clone, Copy)]
 pub struct End<'a> {
-    pub stage: &'a Stage,
     pub port: u16,
     pub user: &'a str,
     pub password: &'a str,
