@@ -2,10 +2,14 @@
 //! played to both and what is seen compared.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[path = "fidelity/bulk.rs"]
+mod bulk;
 #[path = "fidelity/ends.rs"]
 mod ends;
 #[path = "fidelity/stage.rs"]
 mod stage;
 mod support;
+#[path = "fidelity/unasked.rs"]
+mod unasked;
 #[path = "fidelity/versions.rs"]
 mod versions;

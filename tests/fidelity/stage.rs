@@ -24,7 +24,11 @@ impl Stage {
             "handshake: 1s, drain: 20s, message_bytes_max: 1MiB, statement_bytes_max: 64KiB",
             "drain: 20s",
         );
-        rewrite("rules/company.yaml", "posture:", "functions: { allow: [pg_sleep] }\nposture:");
+        rewrite(
+            "rules/company.yaml",
+            "posture:",
+            "functions: { allow: [pg_sleep, pg_notify] }\nsession: { allow: [listen, notify, unlisten, intervalstyle] }\nposture:",
+        );
         let gate = house.gate();
         Self { house, gate }
     }
@@ -33,7 +37,6 @@ impl Stage {
         let postgres = &self.house.postgres;
         let direct = (postgres.port(), postgres.superuser(), postgres.password().expose());
         [direct, (self.gate.address.port(), "steward", PASSWORD)].map(|(port, user, password)| End {
-            stage: self,
             port,
             user,
             password,

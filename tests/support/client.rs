@@ -106,6 +106,10 @@ impl Client {
         self.stream.write_all(bytes)
     }
 
+    pub fn stream(&mut self) -> &mut TcpStream {
+        &mut self.stream
+    }
+
     /// Whether something waits to be read, or the connection has ended.
     pub fn is_answered(&self) -> bool {
         self.stream.set_nonblocking(true).unwrap();
