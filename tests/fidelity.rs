@@ -4,6 +4,10 @@
 
 #[path = "fidelity/bulk.rs"]
 mod bulk;
+#[path = "fidelity/cancels.rs"]
+mod cancels;
+#[path = "fidelity/copies.rs"]
+mod copies;
 #[path = "fidelity/ends.rs"]
 mod ends;
 #[path = "fidelity/stage.rs"]

@@ -29,6 +29,7 @@ impl Stage {
             "posture:",
             "functions: { allow: [pg_sleep, pg_notify] }\nsession: { allow: [listen, notify, unlisten, intervalstyle] }\nposture:",
         );
+        house.warehouse("dev", "CREATE TABLE sandbox_orders.locked (a int)");
         let gate = house.gate();
         Self { house, gate }
     }
