@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use metrics::{
@@ -64,6 +65,15 @@ pub fn metrics() -> Result<&'static PrometheusHandle, BuildError> {
         }
         // Another thread was first.
         Err(error) => HANDLE.get().ok_or(error),
+    }
+}
+
+/// Folds what was measured into its histograms, for ever: until then every statement's time is kept.
+pub async fn tidy(metrics: &PrometheusHandle) {
+    let mut rounds = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        rounds.tick().await;
+        metrics.run_upkeep();
     }
 }
 

@@ -1,18 +1,18 @@
 //! The append-only log: one writer per directory, one write a line, the chain over all files.
 
+use std::cell::RefCell;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::num::NonZeroU64;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::chain::Break;
 use super::encode::encode;
+use super::group::{Fate, HELD_BYTES_MAX, Shared};
 use super::record::Event;
 use super::tail;
 use super::writer::{Chain, Files};
@@ -91,44 +91,6 @@ struct Inner {
     _lock: File,
 }
 
-/// What the flusher's thread shares with the log.
-#[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
-    /// Told when lines are held while the flusher rests, and when the log closes.
-    held: Condvar,
-    durability: Durability,
-}
-
-#[derive(Debug)]
-struct State {
-    chain: Chain,
-    /// With whoever writes, while someone does.
-    files: Option<Files>,
-    /// The file last written, for those who sync it.
-    file: Option<Arc<File>>,
-    /// Those whose lines another writes, by their last line; told whether it is in the file.
-    waiting: Vec<(u64, oneshot::Sender<bool>)>,
-    synced: u64,
-    /// Nothing up to here that is not yet acknowledged ever is.
-    failed: u64,
-    healthy: bool,
-    /// The file must not be used again.
-    leave: bool,
-    /// The flusher waits to be told.
-    resting: bool,
-    closed: bool,
-}
-
-/// Lines that may wait are held back up to this size.
-const HELD_BYTES_MAX: usize = 64 * 1024;
-/// Batches that one session's thread writes for others before the flusher goes on.
-const ROUNDS_MAX: u32 = 8;
-/// How long a line may be held back.
-const HELD: Duration = Duration::from_millis(20);
-/// After so many rounds without a line the flusher rests.
-const QUIET_ROUNDS: u32 = 50;
-
 impl Log {
     /// Opens or begins the log, and cuts off what a crash left of a last line.
     ///
@@ -150,20 +112,7 @@ impl Log {
         let options = Arc::new(options);
         let chain = Chain::new(last);
         let opened = Opened { torn_bytes, last_seq: chain.seq() };
-        let state = State {
-            synced: chain.seq(),
-            chain,
-            files: Some(Files::new(Arc::clone(&options))),
-            file: None,
-            waiting: Vec::new(),
-            failed: 0,
-            healthy: true,
-            leave: false,
-            resting: false,
-            closed: false,
-        };
-        let durability = options.durability;
-        let shared = Arc::new(Shared { state: Mutex::new(state), held: Condvar::new(), durability });
+        let shared = Arc::new(Shared::of(chain, Files::new(Arc::clone(&options)), options.durability));
         let flushed = Arc::clone(&shared);
         std::thread::Builder::new().name("audit".to_owned()).spawn(move || flushed.keep_flushing())?;
         let log = Inner { options, shared, syncing: Arc::default(), sync: Mutex::default(), _lock: lock };
@@ -183,11 +132,15 @@ impl Log {
     /// The line is not in the log, or not surely on the disk.
     pub async fn append(&self, event: &Event<'_>) -> Result<Recorded, AuditError> {
         let shared = &self.0.shared;
-        let body = encode(event, &self.0.options.node);
-        let (recorded, fate) = shared.put(Uuid::now_v7(), &body);
+        let (recorded, fate) = self.encoded(event, |body| shared.put(body));
         let written = match fate {
             Fate::Known(written) => written?,
-            Fate::Awaited(told) => told.await.unwrap_or(false),
+            Fate::Open(told) => {
+                // Other sessions that are ready add their lines meanwhile, and one write takes them all.
+                tokio::task::yield_now().await;
+                shared.close(recorded.seq);
+                told.await.unwrap_or(false)
+            }
         };
         if !written {
             return Err(AuditError::NotWritten);
@@ -219,20 +172,20 @@ impl Log {
     /// # Errors
     /// The line is not in the log.
     pub fn append_soon(&self, event: &Event<'_>) -> Result<(), AuditError> {
-        let shared = &self.0.shared;
-        let body = encode(event, &self.0.options.node);
-        let mut state = shared.lock();
-        if state.chain.held_bytes() > HELD_BYTES_MAX {
-            let Some(files) = state.files.take() else { return Err(AuditError::NotWritten) };
-            let seq = state.chain.seq();
-            shared.write(files, state, seq)?;
-            state = shared.lock();
-        }
-        let _ = state.chain.add(Uuid::now_v7(), &body);
-        if std::mem::take(&mut state.resting) {
-            shared.held.notify_one();
-        }
-        Ok(())
+        self.encoded(event, |body| self.0.shared.put_soon(body))
+    }
+
+    /// What `of` makes of the event's encoding, which stands in a buffer that is used again and again.
+    fn encoded<T>(&self, event: &Event<'_>, of: impl FnOnce(&[u8]) -> T) -> T {
+        thread_local!(static BODY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
+        BODY.with_borrow_mut(|body| {
+            encode(body, event, &self.0.options.node);
+            let outcome = of(body);
+            if body.capacity() > HELD_BYTES_MAX {
+                *body = Vec::new();
+            }
+            outcome
+        })
     }
 }
 
@@ -253,148 +206,7 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        state.closed = true;
-        if let Some(files) = state.files.take() {
-            let seq = state.chain.seq();
-            // Nobody is left to tell; what was acknowledged is in the file.
-            let _ = self.shared.write(files, state, seq);
-        }
-        self.shared.held.notify_all();
-    }
-}
-
-impl State {
-    fn is_durable(&self, seq: u64) -> Result<bool, AuditError> {
-        if seq <= self.failed { Err(AuditError::NotDurable) } else { Ok(seq <= self.synced) }
-    }
-
-    fn note_sync(&mut self, seq: u64, fine: bool) {
-        if fine {
-            self.synced = self.synced.max(seq);
-            self.healthy = true;
-        } else {
-            // A file whose sync failed may forget pages and succeed later: it is not used again.
-            self.failed = self.chain.seq();
-            self.healthy = false;
-            match &mut self.files {
-                Some(files) => files.leave(),
-                None => self.leave = true,
-            }
-        }
-    }
-
-    /// Tells those whose lines are in the file, up to `seq`, or all that theirs are not.
-    fn tell(&mut self, seq: u64, written: bool) {
-        for (of, told) in std::mem::take(&mut self.waiting) {
-            if !written || of <= seq {
-                let _ = told.send(written);
-            } else {
-                self.waiting.push((of, told));
-            }
-        }
-    }
-}
-
-/// Whether a line is in the file.
-enum Fate {
-    Known(io::Result<bool>),
-    /// Another writes it, and tells.
-    Awaited(oneshot::Receiver<bool>),
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Adds a line, and writes it unless another is writing.
-    fn put(&self, id: Uuid, body: &[u8]) -> (Recorded, Fate) {
-        let mut state = self.lock();
-        let recorded = state.chain.add(id, body);
-        let seq = recorded.seq;
-        let Some(files) = state.files.take() else {
-            let (tell, told) = oneshot::channel();
-            state.waiting.push((seq, tell));
-            return (recorded, Fate::Awaited(told));
-        };
-        (recorded, Fate::Known(self.write(files, state, seq)))
-    }
-
-    /// Writes what is held, and what others add meanwhile; nobody waits for the lock while it does.
-    /// Whether line `seq` is in the file.
-    fn write<'a>(&'a self, mut files: Files, mut state: MutexGuard<'a, State>, seq: u64) -> io::Result<bool> {
-        let mut fate = Ok(false);
-        for _ in 0..ROUNDS_MAX {
-            let Some(batch) = state.chain.take() else { break };
-            drop(state);
-            let written = files.write(&batch);
-            state = self.lock();
-            let last = batch.seq();
-            if last >= seq && !matches!(fate, Ok(true)) {
-                fate = Ok(written.is_ok());
-            }
-            match written {
-                Ok(()) => {
-                    // Where lines go to the disk, only a sync that went well makes it healthy again.
-                    state.healthy |= self.durability == Durability::Os;
-                    state.chain.wrote(batch);
-                    state.file = files.file();
-                    state.tell(last, true);
-                }
-                Err(error) => {
-                    if std::mem::take(&mut files.lost) {
-                        state.failed = state.chain.seq();
-                    }
-                    state.healthy = false;
-                    state.chain.forget();
-                    state.tell(last, false);
-                    if !matches!(fate, Ok(true)) {
-                        fate = Err(error);
-                    }
-                    break;
-                }
-            }
-            if state.waiting.is_empty() {
-                break;
-            }
-        }
-        if std::mem::take(&mut state.leave) {
-            files.leave();
-        }
-        state.files = Some(files);
-        if !state.waiting.is_empty() {
-            state.resting = false;
-            self.held.notify_one();
-        }
-        fate
-    }
-
-    /// The flusher's thread, to the end of the log.
-    fn keep_flushing(&self) {
-        let mut quiet = 0;
-        let mut seen = 0;
-        let mut state = self.lock();
-        while !state.closed {
-            if quiet >= QUIET_ROUNDS && state.chain.held_bytes() == 0 {
-                state.resting = true;
-                state = self.held.wait(state).unwrap_or_else(PoisonError::into_inner);
-                state.resting = false;
-                quiet = 0;
-                continue;
-            }
-            // While another writes, it needs the lock.
-            if state.waiting.is_empty() || state.files.is_none() {
-                state = self.held.wait_timeout(state, HELD).unwrap_or_else(PoisonError::into_inner).0;
-            }
-            quiet = if state.chain.seq() == seen { quiet + 1 } else { 0 };
-            seen = state.chain.seq();
-            if let Some(files) = state.files.take() {
-                // A failure is told by the next append that must go to the file.
-                let _ = self.write(files, state, seen);
-                state = self.lock();
-            }
-        }
+        self.shared.end();
     }
 }
 

@@ -1,5 +1,6 @@
 use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
 use super::*;
 use crate::audit::Verifier;
@@ -216,4 +217,32 @@ fn threads_that_add_while_another_writes_are_told_when_their_lines_are_in_the_fi
     });
     drop(log);
     check_whole(dir.path(), 8 * 400);
+}
+
+#[tokio::test]
+async fn lines_that_are_added_at_once_are_written_at_once_and_told_alike() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = LogOptions { file_bytes_max: NonZeroU64::MAX, ..options(dir.path()) };
+    let (log, _) = Log::open(options).unwrap();
+    let together = || async {
+        let mut all = tokio::task::JoinSet::new();
+        for _ in 0..20 {
+            let log = log.clone();
+            all.spawn(async move { log.append(&stop("a")).await });
+        }
+        all.join_all().await
+    };
+    // One of the first twenty waits for the others, and sees them.
+    assert!(together().await.iter().all(Result::is_ok));
+    assert!(together().await.iter().all(Result::is_ok));
+    assert!(log.0.shared.lock().crowd > 1);
+    let full = Arc::new(OpenOptions::new().write(true).open("/dev/full").unwrap());
+    let real = swap(&log, full);
+    assert!(together().await.iter().all(Result::is_err));
+    drop(swap(&log, real));
+    assert!(together().await.iter().all(Result::is_ok));
+    check_whole(dir.path(), 60);
+    let _ = log.append(&stop("alone")).await.unwrap();
+    let _ = log.append(&stop("alone")).await.unwrap();
+    assert_eq!(log.0.shared.lock().crowd, 1);
 }

@@ -2,6 +2,7 @@
 
 pub mod chain;
 pub mod encode;
+mod group;
 pub mod log;
 pub mod read;
 pub mod record;

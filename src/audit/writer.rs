@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use super::chain::{Hash, Link};
 use super::encode::{Envelope, link};
@@ -92,6 +92,16 @@ impl Clock {
         self.prefix.get(..10).unwrap_or_default()
     }
 
+    /// A UUIDv7 of this time, to the microsecond (RFC 9562, 6.2, method 3).
+    fn id(&self) -> Uuid {
+        let millis = u64::try_from(self.last.as_millisecond()).unwrap_or_default();
+        let fraction = (self.micros() % 1000) << 12;
+        let [_, _, high, low] = (fraction / 1000).to_be_bytes();
+        // The version and the variant stand among the first half's and the ninth byte's bits.
+        let [a, b, c, d, e, f, .., g, h] = Uuid::new_v4().into_bytes();
+        Builder::from_unix_timestamp_millis(millis, &[high, low, a, b, c, d, e, f, g, h]).into_uuid()
+    }
+
     fn micros(&self) -> u32 {
         u32::try_from(self.last.subsec_nanosecond() / 1000).unwrap_or_default()
     }
@@ -121,8 +131,9 @@ impl Chain {
     }
 
     /// Adds the line of an encoded event.
-    pub(super) fn add(&mut self, id: Uuid, body: &[u8]) -> Recorded {
+    pub(super) fn add(&mut self, body: &[u8]) -> Recorded {
         self.clock.turn();
+        let id = self.clock.id();
         if self.held.is_empty() && self.day != self.clock.day() {
             self.clock.day().clone_into(&mut self.day);
         }

@@ -3,6 +3,7 @@
 mod catalog;
 mod load;
 pub mod rules;
+mod upstream;
 mod warm;
 
 use std::net::SocketAddr;

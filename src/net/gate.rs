@@ -47,7 +47,7 @@ impl Driver {
                 return Ok(true);
             }
             let session = &mut self.session;
-            self.upstream.say(|out| session.ask_inspection(&open.gate, &question, out));
+            self.upstream.say(|out| session.ask_inspection(&question, out));
             open.awaiting = true;
             self.gate = Some(open);
             return Ok(false);
@@ -109,6 +109,15 @@ impl Driver {
             Estimate::View(Some(view)) => {
                 let open = std::mem::replace(open, OpenGate::closed());
                 self.refuse_gate(open, at, through_view(&view)).await;
+            }
+            Estimate::Told(code) => {
+                let open = std::mem::replace(open, OpenGate::closed());
+                self.record_failed(&open, &code).await;
+                if open.gate.kind == GateKind::Query {
+                    let session = &mut self.session;
+                    self.upstream.say(|out| session.fail_query(out));
+                }
+                self.client.input.advance(open.frame_bytes);
             }
             Estimate::Skipped => self.client.input.advance(open.frame_bytes),
         }

@@ -105,6 +105,7 @@ impl Server {
         let (phase, phases) = watch::channel(Phase::Serving);
         let reloading = reload::watch(Arc::clone(&shared), phases.clone())?;
         let metrics = crate::telemetry::metrics()?;
+        let tidying = tokio::spawn(crate::telemetry::tidy(metrics));
         let refreshing = snapshot::keep(&shared, phases.clone());
         let (admin_stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let admin = admin.map(|listener| {
@@ -130,6 +131,7 @@ impl Server {
             let _ = phase.send(Phase::Stopping);
             let _ = tokio::time::timeout(STOPPING, places.acquire_many(all)).await;
         }
+        tidying.abort();
         reloading.abort();
         if let Some(refreshing) = refreshing {
             refreshing.abort();

@@ -85,7 +85,7 @@ impl Case<'_> {
     /// A change that names nothing (VACUUM alone) reaches everything.
     fn unaimed(&self) -> Option<Objection> {
         let facts = self.facts;
-        let aimed = !facts.targets().is_empty()
+        let aimed = facts.changed().next().is_some()
             || !facts.drops_temp.is_empty()
             || !facts.functions.is_empty()
             || !facts.signals.is_empty()

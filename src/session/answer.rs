@@ -178,11 +178,26 @@ impl Session {
         }
         match (tag, self.pending.pop_front()?) {
             (b'1', Pending::Parse { .. }) | (b'2', Pending::Bind { .. }) | (b'n', Pending::Describe) => {}
-            (b'3', Pending::CloseStatement { name }) => {
-                self.statements.forget(&name);
-                self.scope.deallocate(&name);
+            // What stood there had gone unseen.
+            (b'1', Pending::ParseAgain { name, prepared }) => {
+                let _ = self.scope.prepare(&name, std::sync::Arc::clone(&prepared.text));
+                self.statements.keep(&name, *prepared);
             }
-            (b'3', Pending::ClosePortal { name }) => self.portals.forget(&name),
+            // One that was sent behind it stands already.
+            (b'3', Pending::CloseStatement { name }) => {
+                let again =
+                    |later: &Pending| matches!(later, Pending::Parse { name: other, .. } if *other == name);
+                if !self.pending.iter().any(again) {
+                    self.statements.forget(&name);
+                    self.scope.deallocate(&name);
+                }
+            }
+            (b'3', Pending::ClosePortal { name }) => {
+                let again = |later: &Pending| matches!(later, Pending::Bind { portal } if *portal == name);
+                if !self.pending.iter().any(again) {
+                    self.portals.forget(&name);
+                }
+            }
             _ => return None,
         }
         Some(Relay::Pass)

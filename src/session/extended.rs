@@ -22,11 +22,9 @@ impl Session {
         if awaited && !name.is_empty() {
             return Step::Hold;
         }
-        if !name.is_empty() && (self.statements.find(name).is_some() || self.scope.prepared(name).is_some()) {
-            let text = format!("prepared statement \"{name}\" already exists");
-            return self.fault(Refusal::fault("42P05", text));
-        }
-        if self.statements.len() >= self.bounds.prepared_max {
+        let stands =
+            !name.is_empty() && (self.statements.find(name).is_some() || self.scope.prepared(name).is_some());
+        if !stands && self.statements.len() >= self.bounds.prepared_max {
             let text = format!("tollgate: more than {} prepared statements", self.bounds.prepared_max);
             return self.fault(Refusal::fault("54000", text).with_hint("Close those no longer needed"));
         }
@@ -35,18 +33,25 @@ impl Session {
             Err(step) => return step,
         };
         let text: Arc<str> = text.into();
+        let prepared = Prepared {
+            text: Arc::clone(&text),
+            statement,
+            types: types.into(),
+            scope_version: self.scope_version,
+            epoch: self.scope.epoch(),
+        };
+        if stands {
+            let prepared = Box::new(prepared);
+            self.pending.push_back(Pending::ParseAgain { name: name.to_owned(), prepared });
+            return Step::Pass;
+        }
         if !name.is_empty()
-            && let Err(full) = self.scope.prepare(name, Arc::clone(&text))
+            && let Err(full) = self.scope.prepare(name, text)
         {
             let refusal = Refusal::fault("54000", format!("tollgate: {full}"));
             return self.fault(refusal.with_hint("Close those no longer needed"));
         }
-        let scope_version = self.scope_version;
-        let displaced = self.statements.keep(
-            name,
-            Prepared { text, statement, types: types.into(), scope_version, epoch: self.scope.epoch() },
-        );
-        let displaced = displaced.map(Box::new);
+        let displaced = self.statements.keep(name, prepared).map(Box::new);
         self.pending.push_back(Pending::Parse { name: name.to_owned(), displaced });
         Step::Pass
     }
@@ -85,6 +90,9 @@ impl Session {
 
     pub(super) fn judge_bind(&mut self, portal: &str, name: &str, basis: &Basis<'_>) -> Step {
         let Some(prepared) = self.prepared(name) else {
+            if name.is_empty() && self.pending.iter().any(Pending::may_give_back) {
+                return Step::Hold;
+            }
             let text = match name {
                 "" => "unnamed prepared statement does not exist".to_owned(),
                 _ => format!("prepared statement \"{name}\" does not exist"),

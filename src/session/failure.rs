@@ -83,7 +83,7 @@ impl Session {
                 running.killed.as_ref().map_or(Relay::Pass, told)
             }
             Some(Pending::Estimate { plan, .. }) => {
-                self.effects.push_back(Effect::Estimated(Estimate::Skipped));
+                self.effects.push_back(Effect::Estimated(Estimate::Told(sqlstate(body))));
                 Relay::Replace(shifted(body, plan.shift))
             }
             Some(other) => {

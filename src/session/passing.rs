@@ -68,28 +68,35 @@ impl Session {
         let shift = offset(text, subject) - EXPLAIN.len() as i64;
         let plan = Plan { shift, ..Plan::default() };
         match &gate.kind {
-            GateKind::Query | GateKind::Execute { .. } => self.ask_query(&explain, plan, out),
             GateKind::Bind { statement, .. } => {
                 let types = self.parameter_types(statement);
                 self.ask_extended(&explain, &types, parameters, plan, out);
             }
+            GateKind::Query | GateKind::Execute { .. } => self.ask_apart(&explain, plan, out),
         }
     }
 
-    /// Asks the upstream whether anything that the gate's statements write is no table.
-    pub fn ask_inspection(&mut self, gate: &Gate, question: &str, out: &mut BytesMut) {
+    /// Asks the upstream whether anything that is to be written is no table.
+    pub fn ask_inspection(&mut self, question: &str, out: &mut BytesMut) {
         let plan = Plan { inspects: true, ..Plan::default() };
-        match &gate.kind {
-            GateKind::Query => self.ask_query(question, plan, out),
-            GateKind::Bind { .. } | GateKind::Execute { .. } => {
-                self.ask_extended(question, &[0; 2], &[0; 4], plan, out);
-            }
-        }
+        self.ask_apart(question, plan, out);
     }
 
-    fn ask_query(&mut self, question: &str, plan: Plan, out: &mut BytesMut) {
+    /// A question without parameters. A simple query would end an open pipeline's transaction.
+    fn ask_apart(&mut self, question: &str, plan: Plan, out: &mut BytesMut) {
+        if self.open_pipeline {
+            return self.ask_extended(question, &[0; 2], &[0; 4], plan, out);
+        }
         reply::query(out, question);
         self.pending.push_back(Pending::EstimateQuery(plan));
+    }
+
+    /// The question of a query within a pipeline failed, and with it the query: a Sync ends the skipping,
+    /// and is answered as the query.
+    pub fn fail_query(&mut self, out: &mut BytesMut) {
+        reply::sync(out);
+        self.skipping = false;
+        let _ = self.push_ready(Pending::Sync);
     }
 
     fn ask_extended(

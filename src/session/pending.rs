@@ -13,7 +13,7 @@ use super::step::Estimate;
 use crate::audit::record::SessionIdentity;
 use crate::policy::Permit;
 use crate::refusal::{Code, Refusal};
-use crate::sql::Facts;
+use crate::sql::{Facts, Relation};
 
 /// A statement that was recorded and admitted, ready to be passed on.
 #[derive(Debug)]
@@ -127,6 +127,11 @@ pub(super) enum Pending {
         /// The unnamed statement that it took the place of.
         displaced: Option<Box<Prepared>>,
     },
+    /// Under a name that stands already: the server says what is wrong with it first.
+    ParseAgain {
+        name: String,
+        prepared: Box<Prepared>,
+    },
     Bind {
         portal: String,
     },
@@ -182,6 +187,7 @@ impl Pending {
             | Self::EstimateQuery(_)
             | Self::Sync => true,
             Self::Parse { .. }
+            | Self::ParseAgain { .. }
             | Self::Bind { .. }
             | Self::Describe
             | Self::CloseStatement { .. }
@@ -198,6 +204,7 @@ impl Pending {
         matches!(
             self,
             Self::Parse { .. }
+                | Self::ParseAgain { .. }
                 | Self::Bind { .. }
                 | Self::Describe
                 | Self::CloseStatement { .. }
@@ -206,11 +213,19 @@ impl Pending {
         )
     }
 
+    /// A query that the server may skip, and with it the end of the unnamed statement; one that takes data
+    /// from the client does run by then.
+    pub fn may_give_back(&self) -> bool {
+        let Self::Query(Run { statements, displaced: Some(_), .. }) = self else { return false };
+        !statements.iter().any(|run| run.facts.command == "COPY" && run.facts.changed().next().is_some())
+    }
+
     /// Its success or failure changes what later statements mean.
     pub fn unsettles(&self) -> bool {
         match self {
             Self::Query(run) => run.statements.iter().any(|running| changes_scope(&running.facts)),
             Self::Execute(running) => changes_scope(&running.facts),
+            Self::ParseAgain { .. } => true,
             Self::RefusedQuery(_)
             | Self::FailBlock
             | Self::EstimateQuery(_)
@@ -235,5 +250,5 @@ pub(super) fn changes_scope(facts: &Facts) -> bool {
         || !facts.session.is_empty()
         || !facts.drops_temp.is_empty()
         || facts.drops_all_temp
-        || facts.targets().iter().any(|relation| relation.is_temp())
+        || facts.changed().any(Relation::is_temp)
 }

@@ -112,6 +112,8 @@ pub enum Estimate {
     View(Option<String>),
     /// The server refused: the body of its ErrorResponse, which is the statement's own.
     Failed(Bytes),
+    /// The same in a pipeline, where the client was told in its turn: the SQLSTATE.
+    Told(String),
     /// An earlier error in the pipeline makes the server skip it, and what it was asked for.
     Skipped,
 }

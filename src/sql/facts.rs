@@ -236,7 +236,12 @@ impl Facts {
 
     /// Every relation the statement changes in any way: written, created, altered or dropped.
     pub fn targets(&self) -> BTreeSet<&Relation> {
-        self.writes.iter().chain(&self.creates).chain(&self.alters).collect()
+        self.changed().collect()
+    }
+
+    /// The same, some more than once.
+    pub fn changed(&self) -> impl Iterator<Item = &Relation> {
+        self.writes.iter().chain(&self.creates).chain(&self.alters)
     }
 }
 

@@ -60,10 +60,10 @@ impl Memory {
         Self { bounds: text, kept }
     }
 
-    /// As [`understand`], from memory where it can be.
+    /// As [`understand()`], from memory where it can be.
     ///
     /// # Errors
-    /// As [`understand`].
+    /// As [`understand()`].
     pub fn understand(&self, text: &str, scope: &Scope) -> Result<Vec<Statement>, NotUnderstood> {
         let Some((key, spans)) = key_of(text, scope) else { return understand(text, scope, &self.bounds) };
         if let Some(known) = self.find(&key, scope)

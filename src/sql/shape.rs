@@ -28,8 +28,10 @@ pub(super) struct Span {
 
 /// Appends the shape of `text` to `key`, and tells where its statements stand.
 pub(super) fn shape(text: &str, key: &mut Vec<u8>) -> Option<Vec<Span>> {
-    let mut reader = Reader { text: text.as_bytes(), at: 0, key, spans: Vec::new(), part: Part::at(0) };
+    let text = text.as_bytes();
+    let mut reader = Reader { text, at: 0, kept: 0, key, spans: Vec::with_capacity(1), part: Part::at(0) };
     while reader.step()? {}
+    reader.copy(reader.at)?;
     reader.end_part();
     Some(reader.spans)
 }
@@ -52,6 +54,8 @@ impl Part {
 struct Reader<'a> {
     text: &'a [u8],
     at: usize,
+    /// What stands from here up to `at` goes into the key as it is.
+    kept: usize,
     key: &'a mut Vec<u8>,
     spans: Vec<Span>,
     part: Part,
@@ -64,9 +68,22 @@ impl Reader<'_> {
 
     /// Keeps the next `count` bytes as they are.
     fn keep(&mut self, count: usize) {
-        let end = (self.at + count).min(self.text.len());
-        self.key.extend_from_slice(self.text.get(self.at..end).unwrap_or_default());
-        self.at = end;
+        self.at = (self.at + count).min(self.text.len());
+    }
+
+    /// Puts what was kept up to `end` into the key.
+    fn copy(&mut self, end: usize) -> Option<()> {
+        self.key.extend_from_slice(self.text.get(self.kept..end)?);
+        self.kept = end;
+        Some(())
+    }
+
+    /// Puts `mark` in the place of what stands from `start` up to here.
+    fn replace(&mut self, start: usize, mark: u8) -> Option<()> {
+        self.copy(start)?;
+        self.key.push(mark);
+        self.kept = self.at;
+        Some(())
     }
 
     /// A token ends here.
@@ -145,9 +162,7 @@ impl Reader<'_> {
             self.at += 1;
         }
         if query {
-            self.key.push(TEXT);
-        } else {
-            self.key.extend_from_slice(self.text.get(start..self.at)?);
+            self.replace(start, TEXT)?;
         }
         self.token();
         Some(())
@@ -171,11 +186,10 @@ impl Reader<'_> {
         if joined || length > 2 * DIGITS_MAX || whole > DIGITS_MAX || behind == Some(&b'.') {
             return None;
         }
+        let start = self.at;
+        self.keep(length);
         if query {
-            self.key.push(kind);
-            self.at += length;
-        } else {
-            self.keep(length);
+            self.replace(start, kind)?;
         }
         self.token();
         Some(())
@@ -226,9 +240,9 @@ impl Reader<'_> {
         if body.iter().any(|byte| matches!(byte, b'\r' | 0)) {
             return None;
         }
-        self.key.push(kind);
-        self.at += length;
-        Some(())
+        let start = self.at;
+        self.keep(length);
+        self.replace(start, kind)
     }
 }
 

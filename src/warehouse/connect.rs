@@ -108,7 +108,7 @@ impl Warehouse {
         self.warm.close();
     }
 
-    /// A session of Tollgate's own, see [`Reach::login`].
+    /// A session of Tollgate's own, opened now; warmed ones are for principals.
     pub async fn login(
         &self,
         user: &UpstreamLogin,

@@ -98,6 +98,10 @@ pub fn flush(out: &mut BytesMut) {
     frame(out, b'H', |_| {});
 }
 
+pub fn sync(out: &mut BytesMut) {
+    frame(out, b'S', |_| {});
+}
+
 pub fn terminate(out: &mut BytesMut) {
     frame(out, b'X', |_| {});
 }

@@ -29,6 +29,16 @@ pub fn scripts() -> Vec<Script> {
             .query("DROP TABLE t"),
         s("extended").run("SELECT 1").sync(),
         s("empty extended").run("").sync(),
+        s("a query behind a pipeline without Sync")
+            .run("SET datestyle TO 'ISO, DMY'")
+            .query("INSERT INTO sandbox_orders.kept VALUES (1)")
+            .query("SHOW datestyle")
+            .run("INSERT INTO sandbox_orders.kept VALUES (2)")
+            .query("INSERT INTO sandbox_orders.kept SELECT 1 / 0")
+            .query("SELECT * FROM sandbox_orders.kept")
+            .run("INSERT INTO sandbox_orders.kept VALUES (3)")
+            .query("INSERT INTO sandbox_orders.nope VALUES (1)")
+            .query("DELETE FROM sandbox_orders.kept"),
         s("a pipeline").run("SELECT 1").run("SELECT 2").run("SELECT 3").sync(),
         s("an error in a pipeline")
             .run("SELECT 1")

@@ -30,7 +30,7 @@ pub enum Way {
     Apart,
     /// A write for each byte.
     Dribbled,
-    /// Every Sync and Query is answered before the next message goes.
+    /// Every Sync, and every Query that no failed pipeline can swallow, is answered before the next message goes.
     InTurn,
 }
 
@@ -171,11 +171,14 @@ impl Talk {
                 }
             }
             Way::InTurn => {
+                let mut pipeline = false;
                 for message in &script.messages {
                     self.write(message).await;
-                    if matches!(message[0], b'S' | b'Q') && !self.ready(&mut frames).await {
+                    let answered = message[0] == b'S' || (message[0] == b'Q' && !pipeline);
+                    if answered && !self.ready(&mut frames).await {
                         return frames;
                     }
+                    pipeline = !answered;
                 }
                 self.write(&end.concat()).await;
             }

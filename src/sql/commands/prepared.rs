@@ -70,6 +70,8 @@ pub(super) fn fetch(word: &str, reader: &mut Reader<'_>, context: &Context<'_>) 
             facts.estimable = false;
             facts.estimate_of = None;
         }
+        // The server says no to everything in a failed block.
+        None if context.scope.is_failed() => {}
         None => doubt(&mut facts, format!("the cursor `{name}` is not known")),
     }
     let name = name.clone();
@@ -122,7 +124,9 @@ pub(super) fn execute(reader: &mut Reader<'_>, context: &Context<'_>) -> Read {
         }
         None => {
             let mut facts = Facts::plain(Class::Call, "EXECUTE");
-            doubt(&mut facts, format!("the prepared statement `{name}` is not known"));
+            if !context.scope.is_failed() {
+                doubt(&mut facts, format!("the prepared statement `{name}` is not known"));
+            }
             facts
         }
     };
