@@ -11,6 +11,8 @@ mod scripts;
 mod support;
 #[path = "wire/talk.rs"]
 mod talk;
+#[path = "wire/texts.rs"]
+mod texts;
 
 use std::cell::Cell;
 
@@ -95,14 +97,13 @@ fn cases(default: u32) -> u32 {
 #[test]
 fn what_is_allowed_is_answered_as_by_the_server_itself() {
     let stage = Stage::build();
-    let scripts = scripts::scripts();
-    for script in &scripts {
-        for way in [Way::Glued, Way::Apart, Way::Dribbled] {
-            if let Some(difference) = stage.difference(script, way) {
-                panic!("{difference}");
-            }
-        }
-    }
+    let scripts = [scripts::scripts(), texts::scripts()].concat();
+    let ways = [Way::Glued, Way::Apart, Way::Dribbled];
+    let differences: Vec<String> = scripts
+        .iter()
+        .filter_map(|script| ways.iter().find_map(|way| stage.difference(script, *way)))
+        .collect();
+    assert!(differences.is_empty(), "{}\n{} scripts differ", differences.join("\n\n"), differences.len());
     println!("{} scripts in 3 ways", scripts.len());
 }
 
