@@ -108,6 +108,27 @@ fn what_is_allowed_is_answered_as_by_the_server_itself() {
 }
 
 #[test]
+fn invalid_messages_fail_as_at_the_server_in_words_of_their_own() {
+    let stage = Stage::build();
+    let wordless = |frames: Vec<Frame>| -> Vec<(u8, Vec<u8>)> {
+        let kept = |body: &[u8]| -> Vec<u8> {
+            tollgate::session::fields(body)
+                .filter(|(kind, _)| matches!(kind, b'V' | b'C'))
+                .flat_map(|(_, value)| value.to_vec())
+                .collect()
+        };
+        frames.into_iter().map(|(tag, body)| (tag, if tag == b'E' { kept(&body) } else { body })).collect()
+    };
+    for script in texts::invalid() {
+        for way in [Way::Glued, Way::Apart, Way::Dribbled] {
+            let seen = wordless(stage.through("steward", &script, way));
+            let expected = wordless(stage.direct(&script, way));
+            assert_eq!(shown(&seen), shown(&expected), "{}{way:?}", script.text());
+        }
+    }
+}
+
+#[test]
 fn drawn_scripts_are_answered_as_by_the_server_itself() {
     let stage = Stage::build();
     let played = Cell::new(0_usize);

@@ -79,6 +79,9 @@ impl Driver {
             let asked = self.session.asked_for_fault();
             let in_query = head.tag == b'Q';
             self.client_rest = (head.frame_bytes(), Rest::Drop);
+            if self.session.is_skipping() {
+                return Ok(true);
+            }
             let refused = Refused { refusal, asked, protests: Vec::new(), in_query };
             self.refuse(refused, 0).await;
             return Ok(true);
@@ -175,8 +178,12 @@ impl Driver {
                 return Err(End::Fatal(Refusal::fault("08P01", fault.to_string())));
             }
         };
-        if !matches!(head.tag, b'Q' | b'P' | b'B' | b'E' | b'D' | b'C') {
+        if !matches!(head.tag, b'Q' | b'P' | b'B' | b'E' | b'D' | b'C' | b'H') {
             return Err(End::Fatal(Refusal::fault(sqlstate, fault.to_string())));
+        }
+        if self.session.is_skipping() {
+            self.client.input.advance(head.frame_bytes());
+            return Ok(true);
         }
         let asked = self.session.asked_for_fault();
         let refusal = Refusal::fault(sqlstate, fault.to_string());

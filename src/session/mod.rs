@@ -177,6 +177,11 @@ impl Session {
         self.is_quiet() && self.status == Status::Idle && !self.open_pipeline
     }
 
+    /// An error was told: what comes before the next Sync is not looked at.
+    pub fn is_skipping(&self) -> bool {
+        self.skipping
+    }
+
     /// From now on only what ends a transaction is passed on.
     pub fn drain(&mut self) {
         self.draining = true;

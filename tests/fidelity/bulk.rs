@@ -121,4 +121,12 @@ fn a_text_over_the_bound_is_refused_and_its_session_goes_on() {
     client.send(&said.concat()).unwrap();
     assert_eq!(tags(&client.until(b'Z').unwrap()), "1EZ");
     assert_eq!(client.value("SELECT 1"), "1");
+    // Behind an error nothing is looked at, however long or broken.
+    for said in [say::parse("s", &long), say::message(b'D', b"Zs\0"), say::message(b'Q', b"no end")] {
+        client.send(&[say::parse("", "SELECT nope"), say::flush()].concat()).unwrap();
+        client.until(b'E').unwrap();
+        client.send(&[said, say::sync()].concat()).unwrap();
+        assert_eq!(tags(&client.until(b'Z').unwrap()), "Z");
+        assert_eq!(client.value("SELECT 1"), "1");
+    }
 }

@@ -16,9 +16,20 @@ const TEXTS: [&str; 5] = [
     include_str!("scripts/session.txt"),
 ];
 
+const INVALID: [&str; 1] = [include_str!("scripts/invalid.txt")];
+
 pub fn scripts() -> Vec<Script> {
+    read(&TEXTS)
+}
+
+/// Messages that no client should send.
+pub fn invalid() -> Vec<Script> {
+    read(&INVALID)
+}
+
+fn read(texts: &[&str]) -> Vec<Script> {
     let mut scripts: Vec<Script> = Vec::new();
-    for line in TEXTS.iter().flat_map(|text| text.lines()).filter(|line| !line.is_empty()) {
+    for line in texts.iter().flat_map(|text| text.lines()).filter(|line| !line.is_empty()) {
         match line.strip_prefix("= ") {
             Some(name) => scripts.push(Script::named(name)),
             None => {
