@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -177,6 +178,19 @@ impl Stream {
             Self::Plain(_) => false,
             Self::Server(_) | Self::Client(_) => true,
         }
+    }
+
+    /// Has the runtime of the calling thread watch the connection, which another's did: what arrives would
+    /// wake a task across threads.
+    pub fn move_here(&mut self) -> io::Result<()> {
+        let tcp = match self {
+            Self::Plain(tcp) => tcp,
+            Self::Server(tls) => tls.get_mut().0,
+            Self::Client(tls) => tls.get_mut().0,
+        };
+        let same = std::net::TcpStream::from(tcp.as_fd().try_clone_to_owned()?);
+        *tcp = TcpStream::from_std(same)?;
+        Ok(())
     }
 }
 

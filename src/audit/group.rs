@@ -15,6 +15,8 @@ use crate::config::Durability;
 pub(super) const HELD_BYTES_MAX: usize = 64 * 1024;
 /// Batches that one session's thread writes for others before the flusher goes on.
 const ROUNDS_MAX: u32 = 8;
+/// More than one line a write, by the average in `crowd`.
+const CROWDED: u32 = 71;
 /// Of so many lines one waits for others while a write takes a single one, to see whether there are any.
 const PROBED: u64 = 16;
 /// How long a line may be held back.
@@ -42,13 +44,16 @@ pub(super) struct State {
     waiting: Vec<(u64, oneshot::Sender<bool>)>,
     /// Someone waits for lines that were added while another wrote.
     relied: bool,
-    /// Lines that must be written, added since the last write began, and those that it took.
+    /// Lines that must be written, added since the last write began.
     joined: u32,
+    /// What writes took of them, as a moving average in 64ths.
     pub(super) crowd: u32,
     pub(super) synced: u64,
     /// Nothing up to here that is not yet acknowledged ever is.
     failed: u64,
     pub(super) healthy: bool,
+    /// Writes that failed, and took the lines they had with them.
+    failures: u64,
     /// The file must not be used again.
     leave: bool,
     /// The flusher waits to be told.
@@ -91,8 +96,10 @@ impl State {
 /// Whether a line is in the file.
 pub(super) enum Fate {
     Known(io::Result<bool>),
-    /// Whoever writes it tells.
-    Open(oneshot::Receiver<bool>),
+    /// Nobody writes it yet; so many writes had failed.
+    Open(u64),
+    /// Another writes it, and tells.
+    Awaited(oneshot::Receiver<bool>),
 }
 
 impl Shared {
@@ -106,9 +113,10 @@ impl Shared {
             waiting: Vec::new(),
             relied: false,
             joined: 0,
-            crowd: 0,
+            crowd: 64,
             failed: 0,
             healthy: true,
+            failures: 0,
             leave: false,
             resting: false,
             closed: false,
@@ -126,26 +134,34 @@ impl Shared {
         let recorded = state.chain.add(body);
         let seq = recorded.seq();
         state.joined = state.joined.saturating_add(1);
-        let crowded = state.crowd > 1 || seq.is_multiple_of(PROBED);
-        let Some(files) = state.files.take_if(|_| !crowded) else {
-            let (tell, told) = oneshot::channel();
-            state.waiting.push((seq, tell));
-            return (recorded, Fate::Open(told));
-        };
-        (recorded, Fate::Known(self.write(files, state, seq)))
+        let crowded = state.crowd > CROWDED || seq.is_multiple_of(PROBED);
+        match state.files.take_if(|_| !crowded) {
+            Some(files) => (recorded, Fate::Known(self.write(files, state, seq))),
+            None => (recorded, Fate::Open(state.failures)),
+        }
     }
 
-    /// Sees to it that a line is written that was left open; its owner is told.
-    pub(super) fn close(&self, seq: u64) {
+    /// Sees to it that a line is written that was left open when so many writes had failed; whoever is
+    /// `patient` asks again where another is writing.
+    pub(super) fn close(&self, seq: u64, failures: u64, patient: bool) -> Fate {
         let mut state = self.lock();
+        if state.failures != failures {
+            // What was added before is not surely in the file, and its number may be another line's.
+            return Fate::Known(Ok(false));
+        }
         if state.chain.written_seq() >= seq {
-            return;
+            return Fate::Known(Ok(true));
         }
-        match state.files.take() {
-            // An error is told to all who wait.
-            Some(files) => drop(self.write(files, state, seq)),
-            None => state.relied = true,
+        if let Some(files) = state.files.take() {
+            return Fate::Known(self.write(files, state, seq));
         }
+        state.relied = true;
+        if patient {
+            return Fate::Open(failures);
+        }
+        let (tell, told) = oneshot::channel();
+        state.waiting.push((seq, tell));
+        Fate::Awaited(told)
     }
 
     /// Adds a line that waits for the next write.
@@ -171,7 +187,8 @@ impl Shared {
         for _ in 0..ROUNDS_MAX {
             state.relied = false;
             let Some(batch) = state.chain.take() else { break };
-            state.crowd = std::mem::take(&mut state.joined);
+            let joined = std::mem::take(&mut state.joined);
+            state.crowd = state.crowd - state.crowd / 8 + joined.saturating_mul(8);
             drop(state);
             let written = files.write(&batch);
             state = self.lock();
@@ -192,6 +209,7 @@ impl Shared {
                         state.failed = state.chain.seq();
                     }
                     state.healthy = false;
+                    state.failures = state.failures.wrapping_add(1);
                     state.chain.forget();
                     state.tell(last, false);
                     if !matches!(fate, Ok(true)) {

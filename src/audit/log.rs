@@ -91,6 +91,10 @@ struct Inner {
     _lock: File,
 }
 
+/// Turns of its thread that a line waits for a write before it asks to be told: to be woken by another
+/// thread costs more than a look, and a disk may hang.
+const YIELDS_MAX: u32 = 4;
+
 impl Log {
     /// Opens or begins the log, and cuts off what a crash left of a last line.
     ///
@@ -132,15 +136,17 @@ impl Log {
     /// The line is not in the log, or not surely on the disk.
     pub async fn append(&self, event: &Event<'_>) -> Result<Recorded, AuditError> {
         let shared = &self.0.shared;
-        let (recorded, fate) = self.encoded(event, |body| shared.put(body));
+        let (recorded, mut fate) = self.encoded(event, |body| shared.put(body));
+        for patient in (0..YIELDS_MAX).map(|round| round + 1 < YIELDS_MAX) {
+            let Fate::Open(failures) = fate else { break };
+            // Other sessions that are ready add their lines meanwhile, and one write takes them all.
+            tokio::task::yield_now().await;
+            fate = shared.close(recorded.seq, failures, patient);
+        }
         let written = match fate {
             Fate::Known(written) => written?,
-            Fate::Open(told) => {
-                // Other sessions that are ready add their lines meanwhile, and one write takes them all.
-                tokio::task::yield_now().await;
-                shared.close(recorded.seq);
-                told.await.unwrap_or(false)
-            }
+            Fate::Awaited(told) => told.await.unwrap_or(false),
+            Fate::Open(_) => false,
         };
         if !written {
             return Err(AuditError::NotWritten);

@@ -67,7 +67,8 @@ impl Warm {
             };
             let (taker, taken) = oneshot::channel();
             if give.send(taker).is_ok()
-                && let Ok(session) = taken.await
+                && let Ok(mut session) = taken.await
+                && session.stream.move_here().is_ok()
             {
                 return Some(session);
             }
