@@ -85,7 +85,7 @@ fn unknown_versions_users_and_databases_are_answered_as_postgresql_does() {
     stream.write_all(&startup(9, &[("user", "analyst"), ("_pq_.new", "1")])).unwrap();
     let mut head = [0; 13];
     stream.read_exact(&mut head).unwrap();
-    assert_eq!(&head, b"v\0\0\0\x15\0\0\0\0\0\0\0\x01");
+    assert_eq!(&head, b"v\0\0\0\x15\0\x03\0\x02\0\0\0\x01");
     let said = to_the_end(raw(&gate), b"\0\0\0\x09\0\x02\0\0\0");
     assert!(says(&said, "0A000") && says(&said, "unsupported frontend protocol"), "{said:?}");
     let said = to_the_end(raw(&gate), &startup(0, &[("user", "analyst"), ("replication", "true")]));

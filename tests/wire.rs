@@ -11,6 +11,8 @@ mod scripts;
 mod support;
 #[path = "wire/talk.rs"]
 mod talk;
+#[path = "wire/texts.rs"]
+mod texts;
 
 use std::cell::Cell;
 
@@ -95,15 +97,35 @@ fn cases(default: u32) -> u32 {
 #[test]
 fn what_is_allowed_is_answered_as_by_the_server_itself() {
     let stage = Stage::build();
-    let scripts = scripts::scripts();
-    for script in &scripts {
+    let scripts = [scripts::scripts(), texts::scripts()].concat();
+    let ways = [Way::Glued, Way::Apart, Way::Dribbled];
+    let differences: Vec<String> = scripts
+        .iter()
+        .filter_map(|script| ways.iter().find_map(|way| stage.difference(script, *way)))
+        .collect();
+    assert!(differences.is_empty(), "{}\n{} scripts differ", differences.join("\n\n"), differences.len());
+    println!("{} scripts in 3 ways", scripts.len());
+}
+
+#[test]
+fn invalid_messages_fail_as_at_the_server_in_words_of_their_own() {
+    let stage = Stage::build();
+    let wordless = |frames: Vec<Frame>| -> Vec<(u8, Vec<u8>)> {
+        let kept = |body: &[u8]| -> Vec<u8> {
+            tollgate::session::fields(body)
+                .filter(|(kind, _)| matches!(kind, b'V' | b'C'))
+                .flat_map(|(_, value)| value.to_vec())
+                .collect()
+        };
+        frames.into_iter().map(|(tag, body)| (tag, if tag == b'E' { kept(&body) } else { body })).collect()
+    };
+    for script in texts::invalid() {
         for way in [Way::Glued, Way::Apart, Way::Dribbled] {
-            if let Some(difference) = stage.difference(script, way) {
-                panic!("{difference}");
-            }
+            let seen = wordless(stage.through("steward", &script, way));
+            let expected = wordless(stage.direct(&script, way));
+            assert_eq!(shown(&seen), shown(&expected), "{}{way:?}", script.text());
         }
     }
-    println!("{} scripts in 3 ways", scripts.len());
 }
 
 #[test]

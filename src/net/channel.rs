@@ -27,12 +27,22 @@ pub struct Channel<S> {
     ended: bool,
     unflushed: bool,
     busy: bool,
+    /// The stream's writing side is to be closed when all is out.
+    finishing: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Channel<S> {
     /// `input` holds what was already read.
     pub fn new(stream: S, input: BytesMut) -> Self {
-        Self { stream, input, output: BytesMut::new(), ended: false, unflushed: false, busy: false }
+        Self {
+            stream,
+            input,
+            output: BytesMut::new(),
+            ended: false,
+            unflushed: false,
+            busy: false,
+            finishing: false,
+        }
     }
 
     /// The peer closed its side.
@@ -90,6 +100,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Channel<S> {
             ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
             self.unflushed = false;
         }
+        if self.finishing {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            self.finishing = false;
+        }
         if self.output.capacity() > KEEP_BYTES {
             self.output = BytesMut::new();
         }
@@ -121,9 +135,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Channel<S> {
         Poll::Ready(Ok(written))
     }
 
-    /// Anything left to write or flush.
+    /// Nothing follows what the output holds; answers are still read.
+    pub fn finish(&mut self) {
+        self.finishing = true;
+    }
+
+    /// Anything left to write, flush or close.
     pub fn owes(&self) -> bool {
-        !self.output.is_empty() || self.unflushed
+        !self.output.is_empty() || self.unflushed || self.finishing
     }
 
     /// Reads once. Cancel safe.

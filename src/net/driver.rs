@@ -89,6 +89,10 @@ pub struct Driver {
     pub(super) seen_header: bool,
     /// The upstream itself told the client of the end.
     pub(super) session_was_told: bool,
+    /// The client said goodbye while something ran, whose answer it is still told.
+    pub(super) said_goodbye: bool,
+    /// The upstream knows that nothing follows.
+    pub(super) leaving: bool,
     /// The client's next frame waits for answers; Flush was sent to hasten them.
     pub(super) holding: bool,
     /// Held while anything of this session runs.
@@ -140,6 +144,8 @@ impl Driver {
             need: Need::Body,
             seen_header: false,
             session_was_told: false,
+            said_goodbye: false,
+            leaving: false,
             holding: false,
             slot: None,
             line,
@@ -179,8 +185,11 @@ impl Driver {
             if let Err(end) = self.advance().await {
                 return end;
             }
-            if let Err(end) = self.wait().await {
-                return end;
+            match self.wait().await {
+                Ok(()) => {}
+                // The server does as it is told.
+                Err(End::UpstreamClosed | End::UpstreamFailed(_)) if self.leaving => return self.left(),
+                Err(end) => return end,
             }
         }
     }
@@ -206,10 +215,20 @@ impl Driver {
                 return Err(End::Drained);
             }
         }
-        if self.client.has_ended() && self.session.is_quiet() && self.gate.is_none() && !self.client.owes() {
-            return Err(End::ClientClosed);
+        if self.client.has_ended() && self.gate.is_none() && self.is_spent() {
+            if self.said_goodbye || (self.session.is_quiet() && !self.client.owes()) {
+                return Err(self.left());
+            }
+            if !std::mem::replace(&mut self.leaving, true) {
+                self.upstream.channel.finish();
+            }
         }
         Ok(())
+    }
+
+    /// Why a session ends that its client has left.
+    fn left(&self) -> End {
+        if self.said_goodbye { End::Terminated } else { End::ClientClosed }
     }
 
     /// Waits until bytes move, the clock strikes, or someone asks for something. Cancel safe.

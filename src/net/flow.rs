@@ -33,7 +33,8 @@ pub(super) fn poll_io(
     }
     if upstream.channel.owes() {
         match upstream.channel.poll_write(cx) {
-            Poll::Ready(Ok(())) => moved |= !wants.client,
+            // Frames at hand may have waited for room.
+            Poll::Ready(Ok(())) => moved |= !wants.client || !client.input.is_empty(),
             // What the server said before it went is worth more than the failed write.
             Poll::Ready(Err(error)) if upstream.channel.has_ended() => {
                 return Poll::Ready(Err(End::UpstreamFailed(error)));

@@ -10,12 +10,16 @@ use crate::policy::{Basis, Principal};
 use crate::refusal::Refusal;
 use crate::session::{Refused, Step};
 use crate::wire::message::decode;
-use crate::wire::{Frontend, Header, MessageFault, header};
+use crate::wire::{Frontend, Header, MessageFault, header, reply};
 
 impl Driver {
     /// Every frame at hand, until one has to wait.
     pub(super) async fn pump_client(&mut self) -> Result<(), End> {
         loop {
+            if self.said_goodbye {
+                self.client.input.clear();
+                return Ok(());
+            }
             if self.gate.is_some() {
                 if !self.advance_gate().await? {
                     return Ok(());
@@ -36,6 +40,15 @@ impl Driver {
                 return Ok(());
             }
         }
+    }
+
+    /// No whole frame is left, nor a part that could still go on.
+    pub(super) fn is_spent(&self) -> bool {
+        let input = &self.client.input;
+        if self.client_rest.0 > 0 {
+            return input.is_empty();
+        }
+        !matches!(header(input), Ok(Some(head)) if input.len() >= head.frame_bytes())
     }
 
     /// More of a frame whose header was seen.
@@ -67,6 +80,9 @@ impl Driver {
             let asked = self.session.asked_for_fault();
             let in_query = head.tag == b'Q';
             self.client_rest = (head.frame_bytes(), Rest::Drop);
+            if self.session.is_skipping() {
+                return Ok(true);
+            }
             let refused = Refused { refusal, asked, protests: Vec::new(), in_query };
             self.refuse(refused, 0).await;
             return Ok(true);
@@ -144,7 +160,13 @@ impl Driver {
                 return Ok(false);
             }
             Step::Skip => self.client.input.advance(frame_bytes),
-            Step::Terminate => return Err(End::Terminated),
+            Step::Terminate if self.session.is_quiet() => return Err(End::Terminated),
+            Step::Terminate => {
+                self.said_goodbye = true;
+                self.leaving = true;
+                self.client.input.advance(frame_bytes);
+                self.upstream.say(reply::terminate);
+            }
             Step::Fatal(refusal) => return Err(End::Fatal(refusal)),
         }
         Ok(true)
@@ -158,8 +180,12 @@ impl Driver {
                 return Err(End::Fatal(Refusal::fault("08P01", fault.to_string())));
             }
         };
-        if !matches!(head.tag, b'Q' | b'P' | b'B' | b'E' | b'D' | b'C') {
+        if !matches!(head.tag, b'Q' | b'P' | b'B' | b'E' | b'D' | b'C' | b'H') {
             return Err(End::Fatal(Refusal::fault(sqlstate, fault.to_string())));
+        }
+        if self.session.is_skipping() {
+            self.client.input.advance(head.frame_bytes());
+            return Ok(true);
         }
         let asked = self.session.asked_for_fault();
         let refusal = Refusal::fault(sqlstate, fault.to_string());

@@ -11,7 +11,6 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::cancel::ClientKey;
 use super::channel::Channel;
 use super::driver::{Driver, End, Parts};
 use super::login::{Hello, login};
@@ -68,7 +67,7 @@ pub async fn greet(stream: TcpStream, greeting: Greeting, placed: bool) {
 
 /// A session that may run.
 struct Opened {
-    key: ClientKey,
+    process_id: i32,
     run: Pin<Box<dyn Future<Output = End> + Send>>,
 }
 
@@ -76,7 +75,7 @@ struct Opened {
 async fn serve(opened: Opened, greeting: Greeting) {
     let Greeting { shared, session, .. } = greeting;
     let end = opened.run.await;
-    shared.sessions.leave(opened.key);
+    shared.sessions.leave(opened.process_id, session);
     crate::telemetry::session_closed();
     tracing::debug!(%session, %end, "session ended");
     let event = Event::Disconnect { session, reason: end.to_string() };
@@ -152,14 +151,14 @@ async fn open(
     };
     if let Err(error) = shared.record(&connect).await {
         tracing::error!(%error, "a session could not be recorded");
-        shared.sessions.leave(started.place.key);
+        shared.sessions.leave(started.place.process_id, greeting.session);
         channel.output.clear();
         let refusal = Refusal::fault("58030", "tollgate: the audit cannot be written")
             .with_hint("Try again later; the operators have been told");
         return Err((channel, refusal));
     }
     crate::telemetry::session_opened();
-    let key = started.place.key;
+    let process_id = started.place.process_id;
     let driver = Driver::new(Parts {
         shared: Arc::clone(shared),
         session: started.session,
@@ -169,7 +168,7 @@ async fn open(
         cancels: started.place.requests,
         phase: greeting.phase.clone(),
     });
-    Ok(Some(Opened { key, run: Box::pin(Box::new(driver).run()) }))
+    Ok(Some(Opened { process_id, run: Box::pin(Box::new(driver).run()) }))
 }
 
 /// Who logged in and got no session all the same, and why.

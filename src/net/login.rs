@@ -14,7 +14,7 @@ use crate::identity::{LoginError, Method, ScramServer};
 use crate::policy::Principal;
 use crate::refusal::Refusal;
 use crate::transport::Stream;
-use crate::wire::{Header, header, reply};
+use crate::wire::{Header, Minor, header, reply};
 
 /// A token may be long; nothing else a client says before it is known is.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -31,6 +31,11 @@ pub struct Hello {
 impl Hello {
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The minor version that the session speaks.
+    pub fn spoken(&self) -> Minor {
+        Minor::of(self.minor)
     }
 
     /// An AWS driver, which knows neither SASL nor NegotiateProtocolVersion.
@@ -73,7 +78,7 @@ fn acceptable(hello: &Hello, greeting: &Greeting) -> Result<(), Unmet> {
     let refused = |refusal| Err(Unmet::Refused(refusal));
     if hello.major != 3 {
         let text = format!(
-            "unsupported frontend protocol {}.{}: server supports 3.0 to 3.0",
+            "unsupported frontend protocol {}.{}: server supports 3.0 to 3.2",
             hello.major, hello.minor
         );
         return refused(Refusal::fault("0A000", text));
@@ -100,8 +105,8 @@ fn negotiate(channel: &mut Channel<Stream>, hello: &Hello) {
         .filter(|name| name.starts_with("_pq_.") && name.as_str() != "_pq_.compression")
         .cloned()
         .collect();
-    if hello.minor > 0 || !unknown.is_empty() {
-        reply::negotiate(&mut channel.output, 0, &unknown);
+    if hello.minor > Minor::MAX.number() || !unknown.is_empty() {
+        reply::negotiate(&mut channel.output, hello.spoken(), &unknown);
     }
 }
 

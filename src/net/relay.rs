@@ -64,6 +64,8 @@ impl Driver {
             return Ok(false);
         }
         self.seen_header = false;
+        // A Sync may have waited for it.
+        self.holding &= head.tag != b'G';
         self.upstream_rest = (head.frame_bytes(), relay);
         self.relay_rest();
         Ok(true)

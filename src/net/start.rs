@@ -73,7 +73,7 @@ pub async fn start(
     let logged_in = shared.warehouse.session(&wish).await.map_err(|fault| told(&fault))?;
     let place = shared
         .sessions
-        .enter(greeting.session, &principal, logged_in.process_id)
+        .enter(greeting.session, &principal, logged_in.process_id, hello.spoken())
         .map_err(|error| Refusal::fault("58000", format!("tollgate: {error}")))?;
     welcome(out, &logged_in, config, hello, &place);
     let application = settings.iter().find(|(name, _)| name == "application_name");
@@ -282,7 +282,7 @@ fn welcome(out: &mut BytesMut, logged_in: &LoggedIn, config: &Config, hello: &He
         };
         reply::parameter_status(out, name, shown);
     }
-    reply::backend_key(out, place.key.process_id, &place.key.secret);
+    reply::backend_key(out, place.process_id, &place.secret);
     for notice in &logged_in.notices {
         out.extend_from_slice(notice);
     }

@@ -30,6 +30,9 @@ impl Session {
         if self.pending.len() >= self.bounds.pipeline_max {
             return Step::Hold;
         }
+        if let Some(step) = self.out_of_place(&message) {
+            return step;
+        }
         if let Some(names) = names(&message) {
             self.open_pipeline = true;
             // The server cuts them, and would take two for one.
@@ -42,10 +45,14 @@ impl Session {
             self.scope_version = self.scope_version.wrapping_add(1);
         }
         match message {
-            Frontend::CopyData | Frontend::CopyDone | Frontend::CopyFail | Frontend::Terminate => Step::Pass,
+            Frontend::CopyData | Frontend::Terminate => Step::Pass,
+            Frontend::CopyDone | Frontend::CopyFail => self.copy_ended(),
             _ if self.cancelling => Step::Hold,
             Frontend::Flush => Step::Pass,
-            Frontend::Sync => self.push_ready(Pending::Sync),
+            Frontend::Sync => match self.sync_in_copy() {
+                Some(step) => step,
+                None => self.push_ready(Pending::Sync),
+            },
             Frontend::Describe(target) => self.judge_describe(target),
             Frontend::Close(target) => self.judge_close(target),
             _ if self.pending.iter().any(Pending::unsettles) => Step::Hold,

@@ -5,6 +5,7 @@
 //! has to happen (outcomes, cancels, estimates) waits in [`Session::effect`].
 
 mod answer;
+mod copying;
 mod errors;
 mod extended;
 mod failure;
@@ -174,6 +175,11 @@ impl Session {
     /// Nothing runs and no transaction is open: the session can end without harm.
     pub fn is_idle(&self) -> bool {
         self.is_quiet() && self.status == Status::Idle && !self.open_pipeline
+    }
+
+    /// An error was told: what comes before the next Sync is not looked at.
+    pub fn is_skipping(&self) -> bool {
+        self.skipping
     }
 
     /// From now on only what ends a transaction is passed on.

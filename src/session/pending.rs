@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use super::copying::Copying;
 use super::meter::Meter;
 use super::prepared::Prepared;
 use super::step::Estimate;
@@ -40,6 +41,7 @@ pub struct Running {
     pub killed: Option<Refusal>,
     /// Tollgate cancelled it because the client has all the rows it may have.
     pub cut: bool,
+    pub copying: Copying,
 }
 
 impl Running {
@@ -52,6 +54,7 @@ impl Running {
     ) -> Self {
         let Passage { record, facts, permit } = passage;
         let mut running = Self {
+            copying: Copying::of(&facts),
             record,
             facts,
             meter: Meter::new(permit.obligations(), carried),

@@ -10,4 +10,4 @@ pub mod startup;
 
 pub use frame::{FrameFault, Header, header};
 pub use message::{Frontend, MessageFault, Target};
-pub use startup::{StartupFault, StartupPacket};
+pub use startup::{Minor, StartupFault, StartupPacket};

@@ -4,6 +4,7 @@ use bytes::{BufMut, BytesMut};
 use pgwire::messages::Message;
 use pgwire::messages::response::{CommandComplete, ErrorResponse, NoticeResponse};
 
+use super::startup::Minor;
 use crate::refusal::Refusal;
 
 /// The text that stands in for a refused statement upstream: no server reads it as SQL, so it fails and
@@ -127,10 +128,10 @@ pub fn authentication(out: &mut BytesMut, code: i32, data: &[u8]) {
     });
 }
 
-/// NegotiateProtocolVersion: the newest minor version understood and the options that are not.
-pub fn negotiate(out: &mut BytesMut, minor: i32, options: &[String]) {
+/// NegotiateProtocolVersion: the version that is spoken, major and minor, and the options that are not.
+pub fn negotiate(out: &mut BytesMut, minor: Minor, options: &[String]) {
     frame(out, b'v', |body| {
-        body.put_i32(minor);
+        body.put_i32(minor.version());
         body.put_i32(i32::try_from(options.len()).unwrap_or(i32::MAX));
         for option in options {
             put_text(body, option);

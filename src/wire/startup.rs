@@ -9,6 +9,34 @@ const CANCEL: i32 = 80_877_102;
 const SSL: i32 = 80_877_103;
 const GSSENC: i32 = 80_877_104;
 
+/// The minor version of protocol 3 that a session speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Minor(u16);
+
+impl Minor {
+    /// Of 3.2, the newest.
+    pub const MAX: Self = Self(2);
+
+    /// What is spoken with a client that asks for `minor`.
+    pub fn of(minor: u16) -> Self {
+        Self(minor.min(Self::MAX.0))
+    }
+
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+
+    /// Cancel keys may be longer than 4 bytes from 3.2 on.
+    pub fn has_long_keys(self) -> bool {
+        self.0 >= 2
+    }
+
+    /// The whole version, as the protocol writes it.
+    pub fn version(self) -> i32 {
+        (3 << 16) | i32::from(self.0)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StartupPacket {
     SslRequest,

@@ -42,6 +42,8 @@ pub struct Client {
     stream: TcpStream,
     /// The body of BackendKeyData.
     pub key: Vec<u8>,
+    /// The body of NegotiateProtocolVersion.
+    pub negotiated: Option<Vec<u8>>,
 }
 
 /// What kept a client from its session.
@@ -65,7 +67,7 @@ impl Client {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, key: Vec::new() })
+        Ok(Self { stream, key: Vec::new(), negotiated: None })
     }
 
     pub fn log_in(port: u16, user: &str, password: &str, database: &str) -> Result<Self, NoSession> {
@@ -92,6 +94,7 @@ impl Client {
                 }
                 (b'R', Some([0, 0, 0, 12])) => scram.finish(&frame.body[4..])?,
                 (b'K', _) => self.key = frame.body,
+                (b'v', _) => self.negotiated = Some(frame.body),
                 (b'E', _) => return Err(NoSession::Refused(frame)),
                 (b'Z', _) => return Ok(()),
                 _ => {}
@@ -101,6 +104,10 @@ impl Client {
 
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
+    }
+
+    pub fn stream(&mut self) -> &mut TcpStream {
+        &mut self.stream
     }
 
     /// Whether something waits to be read, or the connection has ended.
