@@ -172,7 +172,9 @@ def only_a_comment(connection):
 
 @operation
 def several_statements_are_not_prepared(connection):
-    return execute(connection, "SELECT 1; SELECT %s", 2)
+    with pytest.raises(psycopg.errors.SyntaxError) as error:
+        execute(connection, "SELECT 1; SELECT %s", 2)
+    return error.value.diag.message_primary
 
 
 @operation
