@@ -136,8 +136,18 @@ fn value(row: &Row, at: usize) -> String {
         };
     }
     read!(
-        BOOL as bool, INT2 as i16, INT4 as i32, INT8 as i64, FLOAT4 as f32, FLOAT8 as f64, TEXT as String,
-        VARCHAR as String, BPCHAR as String, NAME as String, BYTEA as Vec<u8>, TEXT_ARRAY as Vec<Option<String>>,
+        BOOL as bool,
+        INT2 as i16,
+        INT4 as i32,
+        INT8 as i64,
+        FLOAT4 as f32,
+        FLOAT8 as f64,
+        TEXT as String,
+        VARCHAR as String,
+        BPCHAR as String,
+        NAME as String,
+        BYTEA as Vec<u8>,
+        TEXT_ARRAY as Vec<Option<String>>,
         INT4_ARRAY as Vec<i32>
     )
 }
@@ -154,9 +164,14 @@ fn messages(found: Vec<SimpleQueryMessage>) -> Vec<String> {
         .collect()
 }
 
-async fn prepared(client: &Client, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Vec<String>>, Error> {
+async fn prepared(
+    client: &Client,
+    sql: &str,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Vec<String>>, Error> {
     let statement = client.prepare(sql).await?;
-    let columns = statement.columns().iter().map(|column| format!("{} {}", column.name(), column.type_())).collect();
+    let columns =
+        statement.columns().iter().map(|column| format!("{} {}", column.name(), column.type_())).collect();
     let types = statement.params().iter().map(Type::to_string).collect();
     let rows = client.query(&statement, parameters).await?;
     Ok([columns, types].into_iter().chain(rows.iter().map(described)).collect())
@@ -173,7 +188,10 @@ async fn parameters(played: &mut Played) {
     .await;
     played.keep("parameters of many types", found);
     let typed = played.client.query_typed("SELECT $1 + 1", &[(&41_i32, Type::INT4)]).await;
-    played.keep("types that the client gives", typed.map(|rows| rows.iter().map(described).collect::<Vec<_>>()));
+    played.keep(
+        "types that the client gives",
+        typed.map(|rows| rows.iter().map(described).collect::<Vec<_>>()),
+    );
     let wrong = played.client.query("SELECT $1::int4", &[&"text"]).await;
     played.keep("a parameter of the wrong type", wrong.map(|rows| rows.len()));
     let one = played.client.query_one("SELECT 1 WHERE false", &[]).await;
@@ -207,11 +225,14 @@ async fn statements(played: &mut Played) {
     played.keep("an empty statement", empty);
     let batch = played.client.batch_execute("SELECT 1; SELECT 2;; SELECT 1/0; SELECT 3").await;
     played.keep("a batch with an error", batch);
-    let several = played.client.simple_query("SELECT 1 AS a; SELECT 'x' AS b, 2 WHERE false; ; SELECT 3").await;
+    let several =
+        played.client.simple_query("SELECT 1 AS a; SELECT 'x' AS b, 2 WHERE false; ; SELECT 3").await;
     played.keep("several results", several.map(messages));
-    let enums = prepared(&played.client, "SELECT '{1,2}'::int4[], '[1,5)'::int4range, '1 day'::interval", &[]).await;
+    let enums =
+        prepared(&played.client, "SELECT '{1,2}'::int4[], '[1,5)'::int4range, '1 day'::interval", &[]).await;
     played.keep("types that are looked up", enums);
-    let looked = prepared(&played.client, "SELECT t FROM orders.daily t WHERE day < 3 ORDER BY day", &[]).await;
+    let looked =
+        prepared(&played.client, "SELECT t FROM orders.daily t WHERE day < 3 ORDER BY day", &[]).await;
     played.keep("a composite type that is looked up", looked.map(|rows| rows.len()));
 }
 
@@ -227,14 +248,16 @@ async fn copies(played: &mut Played) {
     let rows = (0..5000).map(|n| format!("{n}\trow {n}\n")).collect();
     let found = copy_in(&played.client, "COPY copied FROM STDIN", rows).await;
     played.keep("rows copied in", found);
-    let found = copy_in(&played.client, "COPY copied FROM STDIN (FORMAT csv)", vec!["1,\"a,".into(), "b\"\n".into()]).await;
+    let found =
+        copy_in(&played.client, "COPY copied FROM STDIN (FORMAT csv)", vec!["1,\"a,".into(), "b\"\n".into()])
+            .await;
     played.keep("a row copied in by halves", found);
     let found = copy_in(&played.client, "COPY copied FROM STDIN", vec!["bad\tx\n".into()]).await;
     played.keep("a bad row copied in", found);
     let found = copy_in(&played.client, "COPY orders.nowhere FROM STDIN", vec![]).await;
     played.keep("a copy to what is not there", found);
-    let sink = played.client.copy_in::<_, Bytes>("COPY copied FROM STDIN").await.unwrap();
-    drop(sink);
+    let given_up = played.client.copy_in::<_, Bytes>("COPY copied FROM STDIN").await.map(drop);
+    played.keep("a copy that is dropped", given_up);
     let after = played.client.query_one("SELECT count(*) FROM copied", &[]).await;
     played.keep("a copy given up", after.map(|row| described(&row)));
     for sql in [
@@ -243,10 +266,14 @@ async fn copies(played: &mut Played) {
         "COPY (SELECT 1 / (50 - g) FROM generate_series(1, 100) g) TO STDOUT",
     ] {
         let found = match played.client.copy_out(sql).await {
-            Ok(stream) => stream.try_fold(Vec::new(), |mut all, chunk| {
-                all.extend_from_slice(&chunk);
-                future::ok(all)
-            }).await,
+            Ok(stream) => {
+                stream
+                    .try_fold(Vec::new(), |mut all, chunk| {
+                        all.extend_from_slice(&chunk);
+                        future::ok(all)
+                    })
+                    .await
+            }
             Err(error) => Err(error),
         };
         played.keep(sql, found);
@@ -259,10 +286,12 @@ async fn transactions(played: &mut Played) {
     let mut transaction = client.transaction().await.unwrap();
     transaction.execute("CREATE TEMP TABLE inside (a int)", &[]).await.unwrap();
     let savepoint = transaction.transaction().await.unwrap();
-    outcomes.push(savepoint.execute("INSERT INTO inside VALUES ('x')", &[]).await.map_err(|error| told(&error)));
+    outcomes
+        .push(savepoint.execute("INSERT INTO inside VALUES ('x')", &[]).await.map_err(|error| told(&error)));
     outcomes.push(savepoint.execute("SELECT 1", &[]).await.map_err(|error| told(&error)));
     savepoint.rollback().await.unwrap();
-    outcomes.push(transaction.execute("INSERT INTO inside VALUES (1)", &[]).await.map_err(|error| told(&error)));
+    outcomes
+        .push(transaction.execute("INSERT INTO inside VALUES (1)", &[]).await.map_err(|error| told(&error)));
     let portal = transaction.bind("SELECT g FROM generate_series(1, 100) g", &[]).await.unwrap();
     for rows in [10, 0, 5] {
         let found = transaction.query_portal(&portal, rows).await;
@@ -273,9 +302,11 @@ async fn transactions(played: &mut Played) {
     let dropped = client.transaction().await.unwrap();
     dropped.execute("INSERT INTO inside VALUES (2)", &[]).await.unwrap();
     drop(dropped);
-    let read_only = client.build_transaction().isolation_level(IsolationLevel::Serializable).read_only(true).start();
+    let read_only =
+        client.build_transaction().isolation_level(IsolationLevel::Serializable).read_only(true).start();
     let read_only = read_only.await.unwrap();
-    outcomes.push(read_only.execute("CREATE TABLE orders.no (a int)", &[]).await.map_err(|error| told(&error)));
+    outcomes
+        .push(read_only.execute("CREATE TABLE orders.no (a int)", &[]).await.map_err(|error| told(&error)));
     drop(read_only);
     played.keep("transactions, a savepoint and a portal", Ok(outcomes));
     let left = played.client.query_one("SELECT count(*) FROM inside", &[]).await;
@@ -283,7 +314,8 @@ async fn transactions(played: &mut Played) {
 }
 
 async fn streams_and_cancels(played: &mut Played) {
-    let stream = played.client.query_raw("SELECT 1 / (500 - g) FROM generate_series(1, 1000) g", Vec::<i32>::new());
+    let stream =
+        played.client.query_raw("SELECT 1 / (500 - g) FROM generate_series(1, 1000) g", Vec::<i32>::new());
     let found: Result<Vec<Row>, Error> = stream.await.unwrap().try_collect().await;
     played.keep("a stream that fails late", found.map(|rows| rows.len()));
     let rows = played.client.query_raw("SELECT g FROM generate_series(1, 50000) g", Vec::<i32>::new());
@@ -336,7 +368,8 @@ async fn a_session_gives_what_it_gives_directly() {
     let through = within(play(config)).await;
     assert!(direct.len() >= 60, "{} operations", direct.len());
     assert_eq!(direct.len(), through.len());
-    let differing: Vec<_> = direct.iter().zip(&through).filter(|(direct, through)| direct != through).collect();
+    let differing: Vec<_> =
+        direct.iter().zip(&through).filter(|(direct, through)| direct != through).collect();
     assert!(differing.is_empty(), "{differing:#?}");
 }
 
@@ -376,7 +409,8 @@ async fn a_refusal_leaves_what_an_error_of_the_server_leaves() {
     let gate = house.gate();
     let mut config = Config::new();
     config.host("127.0.0.1").port(gate.address.port()).user("analyst").password(PASSWORD).dbname("dev");
-    let failed = within(recover(house.postgres.superuser_config("dev"), "SELECT * FROM orders.nowhere")).await;
+    let failed =
+        within(recover(house.postgres.superuser_config("dev"), "SELECT * FROM orders.nowhere")).await;
     let refused = within(recover(config, "DELETE FROM orders.daily")).await;
     assert_eq!(failed, refused);
 }

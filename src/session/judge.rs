@@ -82,6 +82,7 @@ impl Session {
 
     fn judge_query(&mut self, text: &str, basis: &Basis<'_>) -> Step {
         let asked = self.asked(Protocol::Simple, text);
+        self.scope.see_portals(self.portals.readers());
         let statements = match understand(text, &self.scope, &self.bounds.text) {
             Ok(statements) => statements,
             Err(fault) => return Step::refuse(not_understood(text, &fault, asked, true)),

@@ -388,9 +388,9 @@ async def settings_of_the_server(connection):
 
 @operation
 async def the_connection_is_reset(connection):
-    await connection.execute("SET statement_timeout = 1234")
+    await connection.execute("SET extra_float_digits = 2; BEGIN; CREATE TEMP TABLE unfinished (a int)")
     await connection.reset()
-    return await connection.fetchval("SHOW statement_timeout")
+    return await connection.fetchval("SHOW extra_float_digits"), connection.is_in_transaction()
 
 
 @operation
@@ -399,7 +399,7 @@ async def a_pool(connection):
     async with pool:
         found = await asyncio.gather(*[pool.fetchval("SELECT $1::int", n) for n in range(40)])
         async with pool.acquire() as held, held.transaction():
-            await held.execute("CREATE TEMP TABLE held (a int) ON COMMIT DROP")
+            await held.execute("CREATE TEMP TABLE held (a int)")
     return found
 
 
