@@ -81,7 +81,8 @@ impl Played {
         let notices = Seen::default();
         let seen = Arc::clone(&notices);
         tokio::spawn(async move {
-            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+            while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+                let message = match message { Ok(m) => m, Err(e) => { eprintln!("CONN {e:?}"); break } };
                 if let AsyncMessage::Notice(notice) = message {
                     seen.lock().unwrap().push(format!("{} {}", notice.code().code(), notice.message()));
                 }
@@ -96,6 +97,9 @@ impl Played {
             Err(error) => told(&error),
         };
         let notices = std::mem::take(&mut *self.notices.lock().unwrap());
+        if std::env::var("SHOW").is_ok() {
+            eprintln!("{name}: {:.150}", outcome);
+        }
         self.outcomes.push((name.to_owned(), format!("{outcome} {notices:?}")));
     }
 }
@@ -236,44 +240,46 @@ async fn statements(played: &mut Played) {
     played.keep("a composite type that is looked up", looked.map(|rows| rows.len()));
 }
 
-async fn copies(played: &mut Played) {
-    played.client.batch_execute("CREATE TEMP TABLE copied (a int, b text)").await.unwrap();
-    let copy_in = async |client: &Client, sql: &str, chunks: Vec<String>| -> Result<u64, Error> {
-        let mut sink = pin!(client.copy_in::<_, Bytes>(sql).await?);
-        for chunk in chunks {
-            sink.send(Bytes::from(chunk)).await?;
-        }
-        sink.finish().await
-    };
+async fn copy_in(client: &Client, sql: &str, chunks: Vec<String>) -> Result<u64, Error> {
+    let mut sink = pin!(client.copy_in::<_, Bytes>(sql).await?);
+    for chunk in chunks {
+        sink.send(Bytes::from(chunk)).await?;
+    }
+    sink.finish().await
+}
+
+async fn copies(played: &mut Played, config: &Config) {
+    const MAKE: &str = "CREATE TEMP TABLE copied (a int, b text)";
+    played.client.batch_execute(MAKE).await.unwrap();
     let rows = (0..5000).map(|n| format!("{n}\trow {n}\n")).collect();
     let found = copy_in(&played.client, "COPY copied FROM STDIN", rows).await;
     played.keep("rows copied in", found);
-    let found =
-        copy_in(&played.client, "COPY copied FROM STDIN (FORMAT csv)", vec!["1,\"a,".into(), "b\"\n".into()])
-            .await;
+    let halves = vec!["1,\"a,".into(), "b\"\n".into()];
+    let found = copy_in(&played.client, "COPY copied FROM STDIN (FORMAT csv)", halves).await;
     played.keep("a row copied in by halves", found);
-    let found = copy_in(&played.client, "COPY copied FROM STDIN", vec!["bad\tx\n".into()]).await;
-    played.keep("a bad row copied in", found);
-    let found = copy_in(&played.client, "COPY orders.nowhere FROM STDIN", vec![]).await;
-    played.keep("a copy to what is not there", found);
-    let given_up = played.client.copy_in::<_, Bytes>("COPY copied FROM STDIN").await.map(drop);
-    played.keep("a copy that is dropped", given_up);
-    let after = played.client.query_one("SELECT count(*) FROM copied", &[]).await;
-    played.keep("a copy given up", after.map(|row| described(&row)));
+    // The driver loses its place after some of these.
+    for (sql, chunk) in [
+        ("COPY copied FROM STDIN", Some("bad\tx\n")),
+        ("COPY orders.nowhere FROM STDIN", Some("1\n")),
+        ("COPY copied FROM STDIN", None),
+    ] {
+        let fresh = Played::connect(config).await;
+        fresh.client.batch_execute(MAKE).await.unwrap();
+        let found = match chunk {
+            Some(chunk) => copy_in(&fresh.client, sql, vec![chunk.to_owned()]).await,
+            None => fresh.client.copy_in::<_, Bytes>(sql).await.map(|_| 0),
+        };
+        played.keep(&format!("{chunk:?} to {sql}"), found);
+        let after = fresh.client.query_one("SELECT count(*) FROM copied", &[]).await;
+        played.keep("after it", after.map(|row| described(&row)));
+    }
     for sql in [
         "COPY (SELECT * FROM copied ORDER BY a, b) TO STDOUT",
         "COPY (SELECT a, b FROM copied ORDER BY a, b LIMIT 10) TO STDOUT (FORMAT binary)",
         "COPY (SELECT 1 / (50 - g) FROM generate_series(1, 100) g) TO STDOUT",
     ] {
         let found = match played.client.copy_out(sql).await {
-            Ok(stream) => {
-                stream
-                    .try_fold(Vec::new(), |mut all, chunk| {
-                        all.extend_from_slice(&chunk);
-                        future::ok(all)
-                    })
-                    .await
-            }
+            Ok(stream) => stream.map_ok(|chunk| chunk.to_vec()).try_concat().await,
             Err(error) => Err(error),
         };
         played.keep(sql, found);
@@ -336,8 +342,8 @@ async fn streams_and_cancels(played: &mut Played) {
     played.keep("the connection is sound", sound);
 }
 
-async fn play(config: Config) -> Vec<(String, String)> {
-    let mut played = Played::connect(&config).await;
+async fn play(config: &Config) -> Vec<(String, String)> {
+    let mut played = Played::connect(config).await;
     for (at, sql) in STATEMENTS.iter().enumerate() {
         let found = played.client.simple_query(sql).await.map(messages);
         played.keep(&format!("simple {at}: {sql}"), found);
@@ -348,7 +354,7 @@ async fn play(config: Config) -> Vec<(String, String)> {
     }
     parameters(&mut played).await;
     statements(&mut played).await;
-    copies(&mut played).await;
+    copies(&mut played, config).await;
     transactions(&mut played).await;
     streams_and_cancels(&mut played).await;
     played.outcomes
@@ -364,8 +370,8 @@ async fn a_session_gives_what_it_gives_directly() {
     let gate = house.gate();
     let mut config = Config::new();
     config.host("127.0.0.1").port(gate.address.port()).user("steward").password(PASSWORD).dbname("dev");
-    let direct = within(play(house.postgres.superuser_config("dev"))).await;
-    let through = within(play(config)).await;
+    let direct = within(play(&house.postgres.superuser_config("dev"))).await;
+    let through = within(play(&config)).await;
     assert!(direct.len() >= 60, "{} operations", direct.len());
     assert_eq!(direct.len(), through.len());
     let differing: Vec<_> =

@@ -67,7 +67,6 @@ STATEMENTS = [
     "PREPARE plan (int) AS SELECT $1 + 1",
     "EXECUTE plan (41)",
     "DEALLOCATE plan",
-    "EXECUTE plan (41)",
     "COMMENT ON TABLE {table} IS 'made by a test'",
     "TABLE {table}",
 ]
@@ -97,6 +96,8 @@ def targets(demo):
 
 
 def statements(table):
+    # Outcomes are kept by their texts.
+    assert len(set(STATEMENTS)) == len(STATEMENTS)
     return [sql.format(table=table) for sql in STATEMENTS]
 
 
@@ -117,3 +118,15 @@ def assert_same(outcomes, name):
     """What both connections gave, texts and types."""
     direct, gate = outcomes["direct"][name], outcomes["gate"][name]
     assert repr(gate) == repr(direct), f"through the gate: {gate!r:.2000}\ndirectly: {direct!r:.2000}"
+
+
+def assert_same_lines(outcomes, at_least):
+    """What a program printed on both connections, a line for each operation."""
+    direct, gate = outcomes["direct"], outcomes["gate"]
+    assert len(direct) >= at_least
+    differing = [
+        f"through the gate: {through:.1500}\ndirectly: {straight:.1500}"
+        for straight, through in zip(direct, gate, strict=True)
+        if straight != through
+    ]
+    assert not differing, "\n".join(differing)
