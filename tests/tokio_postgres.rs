@@ -81,8 +81,7 @@ impl Played {
         let notices = Seen::default();
         let seen = Arc::clone(&notices);
         tokio::spawn(async move {
-            while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
-                let message = match message { Ok(m) => m, Err(e) => { eprintln!("CONN {e:?}"); break } };
+            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
                 if let AsyncMessage::Notice(notice) = message {
                     seen.lock().unwrap().push(format!("{} {}", notice.code().code(), notice.message()));
                 }
@@ -97,9 +96,6 @@ impl Played {
             Err(error) => told(&error),
         };
         let notices = std::mem::take(&mut *self.notices.lock().unwrap());
-        if std::env::var("SHOW").is_ok() {
-            eprintln!("{name}: {:.150}", outcome);
-        }
         self.outcomes.push((name.to_owned(), format!("{outcome} {notices:?}")));
     }
 }

@@ -51,7 +51,11 @@ impl Session {
                 Ok(Need::Header(Relay::Pass))
             }
             b'N' if self.estimating() => Ok(Need::Header(Relay::Drop)),
-            b't' | b'G' | b'H' | b'c' | b'A' | b'N' | b'S' => Ok(Need::Header(Relay::Pass)),
+            b'G' => {
+                self.copy_begins();
+                Ok(Need::Header(Relay::Pass))
+            }
+            b't' | b'H' | b'c' | b'A' | b'N' | b'S' => Ok(Need::Header(Relay::Pass)),
             b'1' | b'2' | b'3' | b'n' | b'C' | b'I' | b's' | b'E' | b'Z' => Ok(Need::Body),
             _ => Err(Nonsense { tag }),
         }

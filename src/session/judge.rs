@@ -40,7 +40,12 @@ impl Session {
             self.scope_version = self.scope_version.wrapping_add(1);
         }
         match message {
-            Frontend::CopyData | Frontend::CopyDone | Frontend::CopyFail | Frontend::Terminate => Step::Pass,
+            Frontend::CopyData | Frontend::Terminate => Step::Pass,
+            Frontend::CopyDone | Frontend::CopyFail => {
+                self.copy_ends();
+                Step::Pass
+            }
+            Frontend::Sync if self.is_copying_in() => Step::Pass,
             _ if self.cancelling => Step::Hold,
             Frontend::Flush => Step::Pass,
             Frontend::Sync => self.push_ready(Pending::Sync),

@@ -5,6 +5,7 @@
 //! has to happen (outcomes, cancels, estimates) waits in [`Session::effect`].
 
 mod answer;
+mod copying;
 mod errors;
 mod extended;
 mod failure;

@@ -23,6 +23,17 @@ pub struct Passage {
     pub blame: String,
 }
 
+/// An Execute of COPY FROM STDIN: the server takes no Sync between its CopyInResponse and CopyDone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CopyIn {
+    /// Not begun, or its data has ended.
+    Closed,
+    /// CopyDone was passed on before CopyInResponse came, behind this many Syncs.
+    Foreseen(usize),
+    /// The server takes data.
+    Open,
+}
+
 /// A statement that runs upstream.
 #[derive(Debug)]
 pub struct Running {
@@ -36,6 +47,8 @@ pub struct Running {
     pub portal: Option<String>,
     /// Tollgate stopped it: what the client is told in place of the server's error.
     pub killed: Option<Refusal>,
+    /// Where it stands in taking data from the client.
+    pub copy_in: CopyIn,
     /// Tollgate cancelled it because the client has all the rows it may have.
     pub cut: bool,
     pub blame: String,
@@ -54,6 +67,7 @@ impl Running {
             seconds,
             portal,
             killed: None,
+            copy_in: CopyIn::Closed,
             cut: false,
             blame,
         }
