@@ -5,7 +5,7 @@ use super::{Obligations, Principal, PrincipalKind};
 use crate::sql::SessionChange;
 
 /// Settings that BI tools and drivers change and that neither names, costs nor rights hang on.
-const FREE: [&str; 36] = [
+const FREE: [&str; 38] = [
     "*",
     "analyze_threshold_percent",
     "application_name",
@@ -21,6 +21,7 @@ const FREE: [&str; 36] = [
     "geqo",
     "idle_in_transaction_session_timeout",
     "intervalstyle",
+    "jit",
     "json_parse_dedup_attributes",
     "json_parse_truncate_strings",
     "json_serialization_enable",
@@ -39,6 +40,7 @@ const FREE: [&str; 36] = [
     "transaction_characteristics",
     "session_characteristics",
     "transaction",
+    "unlisten",
     "xmlbinary",
     "xmloption",
     "ssl_renegotiation_limit",

@@ -91,6 +91,7 @@ impl Session {
 
     fn judge_query(&mut self, text: &str, basis: &Basis<'_>) -> Step {
         let asked = self.asked(Protocol::Simple, text);
+        self.scope.see_portals(self.portals.readers());
         let statements = match self.memory.understand(text, &self.scope) {
             Ok(statements) => statements,
             Err(fault) => {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::sql::Statement;
+use crate::sql::{Class, Facts, Statement};
 
 /// A statement as Parse left it.
 #[derive(Debug, Clone)]
@@ -63,6 +63,15 @@ pub(super) struct Portals(HashMap<String, Portal>);
 impl Portals {
     pub fn find(&self, name: &str) -> Option<&Portal> {
         self.0.get(name)
+    }
+
+    /// Named portals that only read, and whose names the server has settled.
+    pub fn readers(&self) -> impl Iterator<Item = (String, Arc<Facts>)> {
+        self.0.iter().filter_map(|(name, portal)| {
+            let facts = &portal.prepared.statement.as_ref()?.facts;
+            let reads = facts.class == Class::Read && facts.is_planned() && facts.writes.is_empty();
+            (reads && !name.is_empty()).then(|| (name.clone(), Arc::clone(facts)))
+        })
     }
 
     pub fn find_mut(&mut self, name: &str) -> Option<&mut Portal> {

@@ -101,9 +101,25 @@ fn text(expr: &Expr) -> Option<&str> {
     }
 }
 
+/// A parameter by its place (`$1`): no value that a check of values lets pass.
+fn parameter(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Value(value) => match &value.value {
+            Value::Placeholder(place) => Some(place),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 fn change(setting: &Expr, value: &Expr, local: &Expr) -> Option<SessionChange> {
     let setting = text(setting)?.to_ascii_lowercase();
-    let value = text(value)?;
+    let value = match parameter(value) {
+        // Whoever is behind a session is told by texts that can be read.
+        Some(_) if setting.starts_with("app_context.") => return None,
+        Some(place) => place,
+        None => text(value)?,
+    };
     let Expr::Value(local) = local else { return None };
     let Value::Boolean(local) = local.value else { return None };
     (!MEANING.contains(&setting.as_str())).then(|| SessionChange {

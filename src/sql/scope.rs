@@ -76,6 +76,8 @@ pub struct Scope {
     state: State,
     transaction: Option<Transaction>,
     prepared: Plans,
+    /// What portals of the protocol read, by their names: MOVE takes them as cursors.
+    portals: BTreeMap<String, Arc<Facts>>,
     catalog: Option<Arc<Catalog>>,
 }
 
@@ -99,6 +101,7 @@ impl Scope {
             state,
             transaction: None,
             prepared: Plans::default(),
+            portals: BTreeMap::new(),
             catalog: None,
         }
     }
@@ -180,6 +183,16 @@ impl Scope {
     /// What a cursor reads, as declared.
     pub fn cursor(&self, name: &str) -> Option<&Arc<Facts>> {
         self.state.cursors.get(name).map(|cursor| &cursor.facts)
+    }
+
+    /// The protocol's portals as they are now.
+    pub fn see_portals(&mut self, portals: impl Iterator<Item = (String, Arc<Facts>)>) {
+        self.portals = portals.collect();
+    }
+
+    /// What a portal of the protocol reads.
+    pub(super) fn portal(&self, name: &str) -> Option<&Arc<Facts>> {
+        self.portals.get(name)
     }
 
     /// Names of the temporary relations that shadow others.

@@ -63,7 +63,9 @@ pub(super) fn fetch(word: &str, reader: &mut Reader<'_>, context: &Context<'_>) 
         return Err(reader.refuse("a FETCH that is not understood"));
     }
     let mut facts = Facts::plain(Class::Read, word.to_ascii_uppercase());
-    match context.scope.cursor(name) {
+    // FETCH of a portal would count its rows apart from those that Execute takes.
+    let portal = if word == "move" { context.scope.portal(name) } else { None };
+    match context.scope.cursor(name).or(portal) {
         Some(declared) => {
             facts = Facts::clone(declared);
             facts.command = word.to_ascii_uppercase();
