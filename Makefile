@@ -3,14 +3,16 @@ VENV := .venv
 PORT ?= 5439
 RUSTDOCFLAGS_STRICT := -D warnings
 
-.PHONY: help setup setup-demo venv build release demo oracle test test-rust test-oracle test-clients lint doc bench soak deny clean
+NODE_CLIENTS := tests/clients/node
+
+.PHONY: help setup setup-demo venv node build release demo oracle test test-rust test-oracle test-clients lint doc bench soak deny clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
-setup: ## install what is missing: PostgreSQL, a C compiler, libclang, Python's venv, the clients' drivers
-	@scripts/setup postgresql cc libclang python
-	@$(MAKE) --no-print-directory venv
+setup: ## install what is missing: PostgreSQL, a C compiler, libclang, Python, Java, Node, the clients' drivers
+	@scripts/setup postgresql cc libclang python java node
+	@$(MAKE) --no-print-directory venv node
 
 setup-demo:
 	@scripts/setup postgresql cc
@@ -20,6 +22,12 @@ venv: $(VENV)/.installed
 $(VENV)/.installed: tests/clients/requirements.txt
 	python3 -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+node: $(NODE_CLIENTS)/node_modules/.installed
+
+$(NODE_CLIENTS)/node_modules/.installed: $(NODE_CLIENTS)/package-lock.json
+	npm ci --prefix $(NODE_CLIENTS) --no-audit --no-fund --silent
 	@touch $@
 
 build: ## debug build
@@ -51,7 +59,7 @@ test-rust: ## unit, integration and documentation tests
 test-oracle: ## some thousand texts understood as PostgreSQL's parser does
 	cargo test --locked --package tollgate-oracle
 
-test-clients: build venv ## psql and Python's drivers through a running demo
+test-clients: build venv node ## psql, pgbench and the drivers of Python, Java and Node through a running demo
 	TOLLGATE_BIN=$${TOLLGATE_BIN:-target/debug/tollgate} $(VENV)/bin/python -m pytest tests/clients
 
 oracle: ## 200,000 texts understood as PostgreSQL's parser does (ARGS="--seed 2 --texts 1000000")
@@ -78,4 +86,4 @@ deny: ## licences, advisories and sources of the dependencies (needs cargo-deny)
 
 clean: ## what was built and installed here
 	cargo clean
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(NODE_CLIENTS)/node_modules

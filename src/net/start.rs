@@ -238,7 +238,10 @@ fn pinned(settings: &[(String, String)], path: &[String], limits: &Obligations) 
         path.iter().map(|entry| format!("\"{}\"", entry.replace('"', "\"\""))).collect();
     parameters.push(("search_path".to_owned(), quoted.join(", ")));
     parameters.push(("client_encoding".to_owned(), "UTF8".to_owned()));
-    if let Some(seconds) = limits.seconds {
+    // A client's own was held against the limit with its other settings.
+    if let Some(own) = settings.iter().find(|(name, _)| name == "statement_timeout") {
+        parameters.push(own.clone());
+    } else if let Some(seconds) = limits.seconds {
         // The wall behind Tollgate's own clock, which strikes first.
         let milliseconds = seconds.get().saturating_mul(1000).saturating_add(5000).min(i32::MAX as u64);
         parameters.push(("statement_timeout".to_owned(), milliseconds.to_string()));
