@@ -239,7 +239,7 @@ fn pinned(settings: &[(String, String)], path: &[String], limits: &Obligations) 
     parameters.push(("search_path".to_owned(), quoted.join(", ")));
     parameters.push(("client_encoding".to_owned(), "UTF8".to_owned()));
     // A client's own was held against the limit with its other settings.
-    if let Some(own) = settings.iter().find(|(name, _)| name == "statement_timeout") {
+    if let Some(own) = settings.iter().rev().find(|(name, _)| name == "statement_timeout") {
         parameters.push(own.clone());
     } else if let Some(seconds) = limits.seconds {
         // The wall behind Tollgate's own clock, which strikes first.

@@ -3,13 +3,16 @@
 //! A pure simulation of the server: a statement that succeeded is applied with [`Scope::apply`], an
 //! error with [`Scope::abort`], the end of a query string or pipeline with [`Scope::settle`].
 
+mod transaction;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use self::transaction::{Transaction, ends_or_rewinds};
 use super::letters::fold;
 use super::plans::Plans;
 use super::temporary::{TempKind, TempRelations};
-use super::{CursorStep, Facts, PreparedStep, SessionChange, TransactionStep};
+use super::{CursorStep, Facts, PreparedStep, SessionChange};
 use crate::catalog::Catalog;
 
 /// How much a client can make a [`Scope`] hold.
@@ -54,16 +57,6 @@ struct State {
     temp: TempRelations,
     /// By names as spelled.
     cursors: BTreeMap<String, Cursor>,
-}
-
-#[derive(Debug, Clone)]
-struct Transaction {
-    explicit: bool,
-    failed: bool,
-    start: State,
-    savepoints: Vec<(String, State)>,
-    /// Where a server that commits at TRUNCATE would go back to.
-    committed: Option<State>,
 }
 
 /// The names of one session: search path, temporary relations, prepared statements, cursors.
@@ -309,18 +302,6 @@ impl Scope {
         }
     }
 
-    fn enter(&mut self, explicit: bool) {
-        let start = &self.state;
-        let transaction = self.transaction.get_or_insert_with(|| Transaction {
-            explicit,
-            failed: false,
-            start: start.clone(),
-            savepoints: Vec::new(),
-            committed: None,
-        });
-        transaction.explicit |= explicit;
-    }
-
     fn apply_setting(&mut self, change: &SessionChange) {
         if change.setting == "database" {
             self.state.database = change.values.first().cloned();
@@ -356,94 +337,6 @@ impl Scope {
         }
         Ok(())
     }
-
-    fn apply_transaction(&mut self, facts: &Facts) -> Result<(), ScopeFull> {
-        match &facts.transaction {
-            Some(TransactionStep::Begin) => self.enter(true),
-            Some(TransactionStep::Commit { chain }) if self.is_failed() => self.rollback(*chain),
-            Some(TransactionStep::Commit { chain }) => self.commit(*chain),
-            Some(TransactionStep::Rollback { chain }) => self.rollback(*chain),
-            Some(TransactionStep::Savepoint(name)) => self.savepoint(name)?,
-            Some(TransactionStep::Release(name)) => {
-                if let Some(transaction) = &mut self.transaction
-                    && let Some(at) = transaction.savepoints.iter().rposition(|(kept, _)| kept == name)
-                {
-                    transaction.savepoints.truncate(at);
-                }
-            }
-            Some(TransactionStep::RollbackTo(name)) => self.rewind(name),
-            Some(TransactionStep::ImplicitCommit) => {
-                if let Some(transaction) = &mut self.transaction {
-                    transaction.committed = Some(self.state.clone());
-                }
-            }
-            None => {}
-        }
-        Ok(())
-    }
-
-    fn savepoint(&mut self, name: &str) -> Result<(), ScopeFull> {
-        let max = self.bounds.savepoints_max;
-        if let Some(transaction) = &mut self.transaction {
-            if transaction.savepoints.len() >= max {
-                return Err(ScopeFull { what: "savepoints", max });
-            }
-            transaction.savepoints.push((name.to_owned(), self.state.clone()));
-        }
-        Ok(())
-    }
-
-    fn rewind(&mut self, name: &str) {
-        let Some(transaction) = &mut self.transaction else { return };
-        if let Some(at) = transaction.savepoints.iter().rposition(|(kept, _)| kept == name) {
-            transaction.savepoints.truncate(at + 1);
-            transaction.failed = false;
-            if let Some((_, state)) = transaction.savepoints.last() {
-                let before = std::mem::replace(&mut self.state, state.clone());
-                self.touch(&before.temp);
-            }
-        }
-    }
-
-    fn commit(&mut self, chain: bool) {
-        self.transaction = None;
-        self.state.local_path = None;
-        self.state.cursors.retain(|_, cursor| cursor.hold);
-        if chain {
-            self.enter(true);
-        }
-    }
-
-    fn rollback(&mut self, chain: bool) {
-        if let Some(transaction) = self.transaction.take() {
-            let state = match transaction.committed {
-                Some(committed) => either(transaction.start, committed),
-                None => transaction.start,
-            };
-            let before = std::mem::replace(&mut self.state, state);
-            self.touch(&before.temp);
-        }
-        self.commit(chain);
-    }
-}
-
-fn ends_or_rewinds(facts: &Facts) -> bool {
-    matches!(
-        facts.transaction,
-        Some(
-            TransactionStep::Commit { .. }
-                | TransactionStep::Rollback { .. }
-                | TransactionStep::RollbackTo(_)
-        )
-    )
-}
-
-/// A state that holds whichever of two is true: every name of either is a candidate.
-fn either(one: State, other: State) -> State {
-    let mut state = one.clone();
-    state.path.extend(other.path.into_iter().filter(|schema| !one.path.contains(schema)));
-    state.temp = one.temp.either(&other.temp);
-    state
 }
 
 fn path_of(values: &[String], login: &str) -> Vec<String> {
