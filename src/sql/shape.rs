@@ -16,8 +16,9 @@ const INTEGER: u8 = 2;
 const DECIMAL: u8 = 3;
 const LINE_COMMENT: u8 = 4;
 const BLOCK_COMMENT: u8 = 5;
-/// Digits that any server takes for a number of the same kind.
-const DIGITS_MAX: usize = 9;
+const LONG: u8 = 6;
+/// Of a number with a fraction.
+const DIGITS_MAX: usize = 36;
 
 /// Where a statement stands in its text, without the blanks and comments behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,12 +179,12 @@ impl Reader<'_> {
         let whole = digits(0);
         let (length, kind) = match (rest.get(whole), rest.get(whole + 1)) {
             (Some(b'.'), Some(b'0'..=b'9')) => (whole + 1 + digits(whole + 1), DECIMAL),
-            _ => (whole, INTEGER),
+            _ => (whole, integer(rest.get(..whole)?)?),
         };
         let joined =
             rest.get(length).is_some_and(|byte| is_name(*byte) || matches!(byte, b'.' | b'\'' | b'"'));
         let behind = self.at.checked_sub(1).and_then(|at| self.text.get(at));
-        if joined || length > 2 * DIGITS_MAX || whole > DIGITS_MAX || behind == Some(&b'.') {
+        if joined || length > DIGITS_MAX || behind == Some(&b'.') {
             return None;
         }
         let start = self.at;
@@ -246,6 +247,12 @@ impl Reader<'_> {
     }
 }
 
+/// What a server makes of digits alone; `None` where it is more than 64 bits hold.
+fn integer(digits: &[u8]) -> Option<u8> {
+    let value: i64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    Some(if i32::try_from(value).is_ok() { INTEGER } else { LONG })
+}
+
 /// Letters of names; of those outside ASCII the bytes.
 fn is_name(byte: u8) -> bool {
     !byte.is_ascii() || continues_name(char::from(byte))
@@ -264,6 +271,7 @@ mod tests {
             DECIMAL => 'D',
             LINE_COMMENT => 'L',
             BLOCK_COMMENT => 'C',
+            LONG => 'B',
             byte => char::from(byte).to_ascii_lowercase(),
         });
         Some(shown.collect())
@@ -276,6 +284,7 @@ mod tests {
             ("/* a */ select $1, a[2], -3", "C select $1, a[N], -N"),
             ("set x to 'y 1'; select 1", "set x to 'y 1'; select N"),
             ("select \"a'b\", ''", "select \"a'b\", T"),
+            ("select 2147483647, 2147483648, 9223372036854775807", "select N, B, B"),
         ] {
             assert_eq!(of(text).as_deref(), Some(shape), "{text}");
         }
@@ -300,7 +309,7 @@ mod tests {
             "select -- a\rfrom t",
             "'a'",
             "select U&'x'",
-            "select 1234567890",
+            "select 9223372036854775808",
             "select \u{1}",
             "vacuum",
         ] {
