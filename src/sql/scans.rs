@@ -10,6 +10,8 @@ pub struct Scans {
     pub relations: Vec<Relation>,
     /// Words, signs and literals of the text: no plan has more nodes or expressions.
     pub terms: usize,
+    /// Words that may make a plan sort.
+    pub sorts: usize,
 }
 
 /// Functions and types that give one value at the cost of a few operators.
@@ -91,8 +93,7 @@ const PLAIN: [&str; 74] = [
 ];
 
 /// Words after which the product of the tables is no bound any more, or the reader is not sure.
-const OTHER: [&str; 15] = [
-    "with",
+const OTHER: [&str; 14] = [
     "any",
     "all",
     "some",
@@ -109,6 +110,9 @@ const OTHER: [&str; 15] = [
     "values",
 ];
 
+/// What cannot be had without a sort, or may be had by one.
+const SORTS: [&str; 7] = ["order", "group", "distinct", "over", "union", "intersect", "except"];
+
 /// `relations`: those that the walk found, unless it met other sources of rows.
 pub(super) fn scans(relations: Option<Vec<Relation>>, tokens: &[Token], facts: &Facts) -> Option<Scans> {
     let relations = relations.filter(|relations| !relations.is_empty())?;
@@ -117,5 +121,7 @@ pub(super) fn scans(relations: Option<Vec<Relation>>, tokens: &[Token], facts: &
         && facts.locks.is_empty()
         && facts.functions.iter().all(|name| PLAIN.contains(&name.as_str()))
         && !tokens.iter().any(|token| token.keyword().is_some_and(|word| OTHER.contains(&word)));
-    plain.then_some(Scans { relations, terms: tokens.len() })
+    let sorts =
+        tokens.iter().filter(|token| token.keyword().is_some_and(|word| SORTS.contains(&word))).count();
+    plain.then_some(Scans { relations, terms: tokens.len(), sorts })
 }

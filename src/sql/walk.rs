@@ -36,6 +36,7 @@ pub(super) fn walk(tree: &Tree, tokens: &[Token], scope: &Scope) -> Result<Facts
         locking: false,
         sets: false,
         scans: Some(Vec::new()),
+        referenced: BTreeSet::new(),
         effects: Effects::default(),
     };
     if let ControlFlow::Break(reason) = statement.visit(&mut walk) {
@@ -111,6 +112,8 @@ struct Walk<'a> {
     sets: bool,
     /// The relations read, by each place that names one; `None` once rows come from elsewhere.
     scans: Option<Vec<Relation>>,
+    /// Names of WITH that were read.
+    referenced: BTreeSet<String>,
     effects: Effects,
 }
 
@@ -163,6 +166,9 @@ impl Walk<'_> {
         if let [bare] = parts.as_slice()
             && self.is_cte(bare)
         {
+            if !self.referenced.insert(fold(bare)) {
+                self.scans = None;
+            }
             return ControlFlow::Continue(());
         }
         let navigates = parts.len() > 3
@@ -308,6 +314,9 @@ impl Visitor for Walk<'_> {
         let mut frame = Frame { visible: BTreeSet::new(), bodies: HashMap::new(), recursive: false };
         if let Some(with) = &query.with {
             frame.recursive = with.recursive;
+            if with.recursive {
+                self.scans = None;
+            }
             for cte in &with.cte_tables {
                 let name = cte.alias.name.value.clone();
                 doubt_name(std::slice::from_ref(&name), &mut self.facts);
