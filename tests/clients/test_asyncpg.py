@@ -431,6 +431,7 @@ async def play(target):
 
 @pytest.fixture(scope="module")
 def outcomes(demo):
+    assert len(PLAYED) >= 60
     return {where: asyncio.run(play(target)) for where, target in targets(demo).items()}
 
 
