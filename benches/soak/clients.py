@@ -138,11 +138,13 @@ def faulty(session, random):
 def abandoned(session, random):
     """A large result of which little is read. The session goes with it: psycopg's pipeline would take the
     next results row by row, as this one was."""
-    with session.cursor() as work:
-        for number, _ in enumerate(work.stream(BIG)):
-            if number > random.randint(0, 20000):
-                break
-    session.close()
+    try:
+        with session.cursor() as work:
+            for number, _ in enumerate(work.stream(BIG)):
+                if number > random.randint(0, 20000):
+                    break
+    finally:
+        session.close()
 
 
 def cancel(session):
