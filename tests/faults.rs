@@ -257,3 +257,41 @@ fn a_cancel_request_is_answered_as_by_the_server_itself() {
     let through = talk(client(&house, "steward"), house.port, "cancelled through");
     assert_eq!(through, direct);
 }
+
+#[test]
+fn a_time_limit_is_not_lifted_at_the_start_and_a_shorter_one_is_kept() {
+    let house = House::build();
+    let gate = house.gate();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let opened = async |user: &str, options: &str| {
+            let mut config = tokio_postgres::Config::new();
+            config
+                .host("127.0.0.1")
+                .port(gate.address.port())
+                .user(user)
+                .password(support::PASSWORD)
+                .dbname("dev");
+            let (client, connection) = config.options(options).connect(tokio_postgres::NoTls).await?;
+            tokio::spawn(connection);
+            Ok::<_, tokio_postgres::Error>(client)
+        };
+        for longer in ["0", "-1", "61s", "2min", "1h", "60001", "x"] {
+            for options in [
+                format!("-c statement_timeout={longer}"),
+                format!("--Statement-Timeout={longer} -c statement_timeout=1s"),
+                format!("-c statement_timeout=1s -c STATEMENT_TIMEOUT={longer}"),
+            ] {
+                let (code, message) = support::refusal(opened("analyst", &options).await.map(|_| ()));
+                assert_eq!(code, "28000", "{options}: {message}");
+            }
+        }
+        let shown = async |options: &str, sql: &str| {
+            let client = opened("analyst", options).await.unwrap();
+            client.batch_execute(sql).await.unwrap();
+            support::rows(&client.simple_query("SHOW statement_timeout").await.unwrap())
+        };
+        assert_eq!(shown("-c statement_timeout=30s", "RESET statement_timeout").await, ["30s"]);
+        assert_eq!(shown("-c statement_timeout=9s -c statement_timeout=30s", "SELECT 1").await, ["30s"]);
+        assert_eq!(shown("", "SET statement_timeout = 1000; RESET statement_timeout").await, ["65s"]);
+    });
+}

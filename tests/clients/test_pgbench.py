@@ -94,11 +94,12 @@ def test_every_mode_runs_without_an_error(gate, warehouse, mode, script, connect
     assert_the_books_balance(warehouse)
 
 
+@pytest.mark.parametrize("again", [[], ["--connect"]], ids=["kept", "one each"])
 @pytest.mark.parametrize("mode", ["extended", "prepared"])
-def test_pipelines_run_without_an_error(gate, warehouse, tmp_path, mode):
+def test_pipelines_run_without_an_error(gate, warehouse, tmp_path, mode, again):
     script = tmp_path / "pipeline.sql"
     script.write_text(PIPELINE)
-    pgbench(gate, f"--protocol={mode}", f"--file={script}")
+    pgbench(gate, f"--protocol={mode}", f"--file={script}", *again)
     assert_the_books_balance(warehouse)
 
 
