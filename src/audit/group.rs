@@ -18,7 +18,7 @@ const ROUNDS_MAX: u32 = 8;
 /// More than one line a write, by the average in `crowd`.
 const CROWDED: u32 = 71;
 /// Of so many lines one waits for others while a write takes a single one, to see whether there are any.
-const PROBED: u64 = 16;
+const PROBED: u32 = 16;
 /// How long a line may be held back.
 const HELD: Duration = Duration::from_millis(20);
 /// After so many rounds without a line the flusher rests.
@@ -44,6 +44,8 @@ pub(super) struct State {
     waiting: Vec<(u64, oneshot::Sender<bool>)>,
     /// Someone waits for lines that were added while another wrote.
     relied: bool,
+    /// Lines that had to be written, ever.
+    asked: u32,
     /// Lines that must be written, added since the last write began.
     joined: u32,
     /// What writes took of them, as a moving average in 64ths.
@@ -112,6 +114,7 @@ impl Shared {
             file: None,
             waiting: Vec::new(),
             relied: false,
+            asked: 0,
             joined: 0,
             crowd: 64,
             failed: 0,
@@ -134,7 +137,8 @@ impl Shared {
         let recorded = state.chain.add(body);
         let seq = recorded.seq();
         state.joined = state.joined.saturating_add(1);
-        let crowded = state.crowd > CROWDED || seq.is_multiple_of(PROBED);
+        state.asked = state.asked.wrapping_add(1);
+        let crowded = state.crowd > CROWDED || state.asked.is_multiple_of(PROBED);
         match state.files.take_if(|_| !crowded) {
             Some(files) => (recorded, Fate::Known(self.write(files, state, seq))),
             None => (recorded, Fate::Open(state.failures)),
