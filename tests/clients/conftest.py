@@ -4,8 +4,8 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -17,6 +17,10 @@ import pytest
 from drivers import DRIVERS
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "benches"))
+
+from harness.processes import free_port, listens  # noqa: E402
+
 READY_SECONDS = 60
 STOP_SECONDS = 30
 
@@ -59,17 +63,6 @@ class Demo:
         assert found.returncode == 0, found.stderr
         entries = [json.loads(line) for line in found.stdout.splitlines() if line]
         return [entry for entry in entries if entry["event"] == event and marker in entry.get("sql", "")]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def listens(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def wait_for_state(process, path, log):

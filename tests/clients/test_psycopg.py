@@ -38,6 +38,13 @@ def described(cursor):
     return cursor.statusmessage, cursor.rowcount, columns, rows
 
 
+def all_described(cursor):
+    found = [described(cursor)]
+    while cursor.nextset():
+        found.append(described(cursor))
+    return found
+
+
 def outcome(connection, play):
     connection.seen.clear()
     try:
@@ -123,10 +130,7 @@ def executemany_gives_all_results(connection):
             f"UPDATE {TABLE} SET amount = %s WHERE id = %s RETURNING id, amount", [(1, 100), (2, 101), (3, 999)],
             returning=True,
         )
-        found = [described(cursor)]
-        while cursor.nextset():
-            found.append(described(cursor))
-        return found
+        return all_described(cursor)
 
 
 @operation
@@ -144,10 +148,7 @@ def executemany_left_nothing(connection):
 def several_statements_in_one_text(connection):
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 AS a; SELECT 'x' AS b, 2; UPDATE " + TABLE + " SET amount = 0 WHERE id = 100")
-        found = [described(cursor)]
-        while cursor.nextset():
-            found.append(described(cursor))
-        return found
+        return all_described(cursor)
 
 
 @operation
