@@ -64,8 +64,8 @@ pub async fn start(
     let settings = settings(hello)?;
     let limits = obligations(&principal, &live.rules);
     let path = search_path(&settings, config);
-    let mut scope = Scope::new(&login.user, &database, &path, scope_bounds(config));
-    judge(&settings, &principal, &live.rules, &mut scope)?;
+    let scope = Scope::new(&login.user, &database, &path, scope_bounds(config));
+    judge(&settings, &principal, &live.rules)?;
     let mut parameters = pinned(&settings, &path, &limits);
     parameters.insert(0, ("database".to_owned(), database.clone()));
     let whose = format!("{:?} {}", principal.kind, principal.name);
@@ -201,12 +201,7 @@ fn search_path(settings: &[(String, String)], config: &Config) -> Vec<String> {
 }
 
 /// Settings of the startup message are held to the same rules as SET.
-fn judge(
-    settings: &[(String, String)],
-    principal: &Principal,
-    rules: &RuleSet,
-    scope: &mut Scope,
-) -> Result<(), Refusal> {
+fn judge(settings: &[(String, String)], principal: &Principal, rules: &RuleSet) -> Result<(), Refusal> {
     for (name, value) in settings {
         // Letters, digits and few signs: nothing that could be read otherwise when it is quoted below.
         let plain = value.bytes().all(|b| b.is_ascii_graphic() || b == b' ') && !value.contains(['\'', '\\']);
@@ -223,7 +218,6 @@ fn judge(
             return Err(refusal);
         }
     }
-    let _ = scope;
     Ok(())
 }
 

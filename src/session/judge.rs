@@ -53,7 +53,10 @@ impl Session {
                 Some(step) => step,
                 None => self.push_ready(Pending::Sync),
             },
-            Frontend::Describe(target) => self.judge_describe(target),
+            Frontend::Describe(_) => {
+                self.pending.push_back(Pending::Describe);
+                Step::Pass
+            }
             Frontend::Close(target) => self.judge_close(target),
             _ if self.pending.iter().any(Pending::unsettles) => Step::Hold,
             _ if self.principal.expires_at.is_some_and(|end| end <= now_unix) => Step::Fatal(expired()),
@@ -70,13 +73,6 @@ impl Session {
         self.open_pipeline = false;
         self.epoch = self.epoch.wrapping_add(1);
         self.pending.push_back(pending);
-        Step::Pass
-    }
-
-    fn judge_describe(&mut self, target: Target<'_>) -> Step {
-        match target {
-            Target::Statement(_) | Target::Portal(_) => self.pending.push_back(Pending::Describe),
-        }
         Step::Pass
     }
 
