@@ -31,6 +31,10 @@ impl Hash {
         Self(digits)
     }
 
+    pub(super) const fn digits(&self) -> &[u8; DIGITS] {
+        &self.0
+    }
+
     pub fn as_str(&self) -> &str {
         // Digits all.
         std::str::from_utf8(&self.0).unwrap_or_default()

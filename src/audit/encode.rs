@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::chain::{HASH_FIELD, Hash};
+use super::json::{Writer, key};
 use super::record::{EndUser, Event, OutcomeRecord, Protocol, Ruling, SessionIdentity, StatementRecord};
 use super::redact::redact;
 use crate::policy::{Obligations, OnRows, Permit, Place};
@@ -25,12 +26,8 @@ pub struct Envelope<'a> {
 pub fn encode(body: &mut Vec<u8>, event: &Event<'_>, node: &str) {
     body.clear();
     let mut w = Writer(body);
-    w.text("event", name(event));
-    w.text("node", node);
-    match session(event) {
-        Some(session) => w.id("session", session),
-        None => w.null("session"),
-    }
+    w.word(key!("event"), name(event));
+    w.text(key!("node"), node);
     detail(&mut w, event);
 }
 
@@ -42,17 +39,20 @@ pub fn link(lines: &mut Vec<u8>, envelope: &Envelope<'_>, body: &[u8], prev: &Ha
     let mut w = Writer(lines);
     w.raw("{\"seq\":");
     w.digits(envelope.seq);
-    w.id("id", envelope.id);
-    w.key("time");
+    w.id(key!("id"), envelope.id);
+    w.raw(key!("time"));
     w.raw("\"");
     w.raw(envelope.second);
     w.micros(envelope.micros);
     w.raw("Z\"");
     w.0.extend_from_slice(body);
-    w.text("prev", prev.as_str());
+    w.raw(key!("prev"));
+    w.raw("\"");
+    w.0.extend_from_slice(prev.digits());
+    w.raw("\"");
     let hash = Hash::of(w.0.get(start..).unwrap_or_default());
     w.raw(HASH_FIELD);
-    w.raw(hash.as_str());
+    w.0.extend_from_slice(hash.digits());
     w.raw("\"}\n");
     hash
 }
@@ -71,48 +71,46 @@ fn name(event: &Event<'_>) -> &'static str {
     }
 }
 
-fn session(event: &Event<'_>) -> Option<Uuid> {
-    match event {
-        Event::Start { .. } | Event::Stop { .. } | Event::Rules { .. } => None,
-        Event::Connect { identity, .. } => Some(identity.session),
-        Event::Statement(record) => Some(record.identity.session),
-        Event::Outcome(record) => Some(record.session),
-        Event::LoginFailed { session, .. }
-        | Event::Disconnect { session, .. }
-        | Event::Cancel { session, .. } => Some(*session),
-    }
-}
-
 fn detail(w: &mut Writer<'_>, event: &Event<'_>) {
     match event {
         Event::Start { version, rules_generation, recovered_bytes } => {
-            w.text("version", version);
-            w.number("rules_generation", *rules_generation);
-            w.number("recovered_bytes", *recovered_bytes);
+            w.null(key!("session"));
+            w.text(key!("version"), version);
+            w.number(key!("rules_generation"), *rules_generation);
+            w.number(key!("recovered_bytes"), *recovered_bytes);
         }
-        Event::Stop { reason } => w.text("reason", reason),
-        Event::Disconnect { reason, .. } => w.text("reason", reason),
+        Event::Stop { reason } => {
+            w.null(key!("session"));
+            w.text(key!("reason"), reason);
+        }
         Event::Rules { generation, problems } => {
-            w.number("generation", *generation);
-            w.list("problems", problems);
+            w.null(key!("session"));
+            w.number(key!("generation"), *generation);
+            w.list(key!("problems"), problems);
         }
         Event::Connect { identity, application, upstream_user } => {
             w.identity(identity);
-            w.text("application", application);
-            w.text("upstream_user", upstream_user);
+            w.text(key!("application"), application);
+            w.text(key!("upstream_user"), upstream_user);
         }
-        Event::LoginFailed { client, user, reason, .. } => {
-            w.text("client", &client.to_string());
-            w.text("user", user);
-            w.text("reason", reason);
+        Event::LoginFailed { session, client, user, reason } => {
+            w.id(key!("session"), *session);
+            w.text(key!("client"), &client.to_string());
+            w.text(key!("user"), user);
+            w.text(key!("reason"), reason);
         }
         Event::Statement(record) => statement(w, record),
         Event::Outcome(record) => outcome(w, record),
-        Event::Cancel { client, target, .. } => {
-            w.text("client", &client.to_string());
+        Event::Disconnect { session, reason } => {
+            w.id(key!("session"), *session);
+            w.text(key!("reason"), reason);
+        }
+        Event::Cancel { session, client, target } => {
+            w.id(key!("session"), *session);
+            w.text(key!("client"), &client.to_string());
             match target {
-                Some(target) => w.id("target", *target),
-                None => w.null("target"),
+                Some(target) => w.id(key!("target"), *target),
+                None => w.null(key!("target")),
             }
         }
     }
@@ -122,16 +120,14 @@ fn statement(w: &mut Writer<'_>, record: &StatementRecord<'_>) {
     let StatementRecord { statement, .. } = record;
     w.identity(record.identity);
     w.end_user(record.end_user);
-    w.text("application", record.application);
-    w.text(
-        "protocol",
-        match record.protocol {
-            Protocol::Simple => "simple",
-            Protocol::Extended => "extended",
-        },
-    );
-    w.text("sql", &redact(&statement.text));
-    w.text("fingerprint", &statement.fingerprint);
+    w.text(key!("application"), record.application);
+    let protocol = match record.protocol {
+        Protocol::Simple => "simple",
+        Protocol::Extended => "extended",
+    };
+    w.word(key!("protocol"), protocol);
+    w.text(key!("sql"), &redact(&statement.text));
+    w.text(key!("fingerprint"), &statement.fingerprint);
     let facts = &statement.facts;
     match &record.ruling {
         Ruling::Allowed(permit) => {
@@ -151,117 +147,49 @@ fn statement(w: &mut Writer<'_>, record: &StatementRecord<'_>) {
             w.raw(",\"obligations\":{}");
         }
     }
-    w.float("estimate", record.estimate);
+    w.float(key!("estimate"), record.estimate);
 }
 
 fn outcome(w: &mut Writer<'_>, record: &OutcomeRecord) {
-    w.id("statement", record.statement);
-    w.number("rows", record.rows);
-    w.number("bytes", record.bytes);
-    w.number("duration_us", record.duration_us);
-    w.text("sqlstate", &record.sqlstate);
-    w.truth("truncated", record.truncated);
+    w.session(&record.identity);
+    w.id(key!("statement"), record.statement);
+    w.number(key!("rows"), record.rows);
+    w.number(key!("bytes"), record.bytes);
+    w.number(key!("duration_us"), record.duration_us);
+    w.text(key!("sqlstate"), &record.sqlstate);
+    w.truth(key!("truncated"), record.truncated);
 }
 
-struct Writer<'a>(&'a mut Vec<u8>);
+/// Of a session's key and id.
+const SESSION_BYTES: usize = key!("session").len() + "\"\"".len() + uuid::fmt::Hyphenated::LENGTH;
+
+fn told(identity: &SessionIdentity) -> &str {
+    identity.told.get_or_init(|| {
+        let mut told = Vec::new();
+        let mut w = Writer(&mut told);
+        w.id(key!("session"), identity.session);
+        w.text(key!("principal"), &identity.principal);
+        w.text(key!("auth"), identity.auth);
+        w.list(key!("groups"), &identity.groups);
+        w.text(key!("client"), &identity.client.to_string());
+        w.text(key!("database"), &identity.database);
+        String::from_utf8_lossy(&told).into()
+    })
+}
 
 impl Writer<'_> {
-    #[inline]
-    fn raw(&mut self, text: &str) {
-        self.0.extend_from_slice(text.as_bytes());
+    fn relations<'r>(&mut self, key: &str, relations: impl IntoIterator<Item = &'r Relation>) {
+        self.list(key, relations.into_iter().map(ToString::to_string));
     }
 
-    #[inline]
-    fn key(&mut self, name: &str) {
-        self.raw(if self.0.last() == Some(&b'{') { "\"" } else { ",\"" });
-        self.raw(name);
-        self.raw("\":");
-    }
-
-    fn text(&mut self, name: &str, value: &str) {
-        self.key(name);
-        self.string(value);
-    }
-
-    fn optional(&mut self, name: &str, value: Option<&str>) {
-        match value {
-            Some(value) => self.text(name, value),
-            None => self.null(name),
-        }
-    }
-
-    fn null(&mut self, name: &str) {
-        self.key(name);
-        self.raw("null");
-    }
-
-    fn truth(&mut self, name: &str, value: bool) {
-        self.key(name);
-        self.raw(if value { "true" } else { "false" });
-    }
-
-    fn number(&mut self, name: &str, value: u64) {
-        self.key(name);
-        self.digits(value);
-    }
-
-    fn digits(&mut self, value: u64) {
-        self.raw(itoa::Buffer::new().format(value));
-    }
-
-    /// Six digits.
-    fn micros(&mut self, micros: u32) {
-        let mut buffer = itoa::Buffer::new();
-        let digits = buffer.format(micros.min(999_999));
-        self.raw("000000".get(digits.len()..).unwrap_or_default());
-        self.raw(digits);
-    }
-
-    fn id(&mut self, name: &str, id: Uuid) {
-        self.key(name);
-        self.raw("\"");
-        self.raw(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
-        self.raw("\"");
-    }
-
-    fn float(&mut self, name: &str, value: Option<f64>) {
-        match value.filter(|value| value.is_finite()) {
-            Some(value) => {
-                self.key(name);
-                self.raw(&value.to_string());
-            }
-            None => self.null(name),
-        }
-    }
-
-    fn list<S: AsRef<str>>(&mut self, name: &str, values: impl IntoIterator<Item = S>) {
-        self.key(name);
-        self.raw("[");
-        for (n, value) in values.into_iter().enumerate() {
-            if n > 0 {
-                self.raw(",");
-            }
-            self.string(value.as_ref());
-        }
-        self.raw("]");
-    }
-
-    fn relations<'r>(&mut self, name: &str, relations: impl IntoIterator<Item = &'r Relation>) {
-        self.list(name, relations.into_iter().map(ToString::to_string));
-    }
-
+    /// Session and all that does not change within it.
     fn identity(&mut self, identity: &SessionIdentity) {
-        let told = identity.told.get_or_init(|| {
-            let mut told = Vec::new();
-            let mut w = Writer(&mut told);
-            w.text("principal", &identity.principal);
-            w.text("auth", identity.auth);
-            w.list("groups", &identity.groups);
-            w.text("client", &identity.client.to_string());
-            w.text("database", &identity.database);
-            String::from_utf8_lossy(&told).into()
-        });
-        self.raw(told);
+        self.raw(told(identity));
+    }
+
+    /// The session alone, with which that begins.
+    fn session(&mut self, identity: &SessionIdentity) {
+        self.raw(told(identity).get(..SESSION_BYTES).unwrap_or_default());
     }
 
     fn allowed(&mut self, facts: &Facts, permit: &Permit) {
@@ -271,96 +199,61 @@ impl Writer<'_> {
     }
 
     fn facts(&mut self, facts: &Facts) {
-        self.text("class", facts.class.as_str());
-        self.text("command", &facts.command);
-        self.relations("reads", &facts.reads);
-        self.relations("writes", facts.targets());
-        self.list("functions", &facts.functions);
+        self.text(key!("class"), facts.class.as_str());
+        self.text(key!("command"), &facts.command);
+        self.relations(key!("reads"), &facts.reads);
+        self.relations(key!("writes"), facts.targets());
+        self.list(key!("functions"), &facts.functions);
     }
 
     fn ruled(&mut self, code: Option<Code>, rule: Option<&Place>, reason: &str) {
-        self.text("verdict", if code.is_none() { "allow" } else { "deny" });
-        self.optional("code", code.map(Code::as_str));
-        self.optional("rule", rule.map(ToString::to_string).as_deref());
-        self.text("reason", reason);
+        self.text(key!("verdict"), if code.is_none() { "allow" } else { "deny" });
+        self.optional(key!("code"), code.map(Code::as_str));
+        self.optional(key!("rule"), rule.map(ToString::to_string).as_deref());
+        self.text(key!("reason"), reason);
     }
 
     fn end_user(&mut self, end_user: Option<&EndUser>) {
-        let Some(end_user) = end_user else { return self.null("end_user") };
-        self.key("end_user");
-        self.raw("{");
-        self.text("name", &end_user.name);
-        self.text("source", end_user.source);
-        self.truth("verified", false);
+        let Some(end_user) = end_user else { return self.null(key!("end_user")) };
+        self.raw(key!("end_user"));
+        self.raw("{\"name\":");
+        self.string(&end_user.name);
+        self.text(key!("source"), end_user.source);
+        self.truth(key!("verified"), false);
         if end_user.spoof {
-            self.truth("spoof", true);
+            self.truth(key!("spoof"), true);
         }
         self.raw("}");
     }
 
     fn obligations(&mut self, of: &Obligations) {
-        self.key("obligations");
+        self.raw(key!("obligations"));
         self.raw("{");
+        let first = self.0.len();
         if let Some(rows) = of.rows {
-            self.number("rows", rows.get());
-            self.text(
-                "on_rows",
-                match of.on_rows {
-                    OnRows::Truncate => "truncate",
-                    OnRows::Error => "error",
-                },
-            );
+            self.number(key!("rows"), rows.get());
+            let on_rows = match of.on_rows {
+                OnRows::Truncate => "truncate",
+                OnRows::Error => "error",
+            };
+            self.text(key!("on_rows"), on_rows);
         }
         if of.cost.is_some() {
-            self.float("cost", of.cost);
+            self.float(key!("cost"), of.cost);
         }
-        for (name, value) in [("bytes", of.bytes), ("seconds", of.seconds), ("concurrent", of.concurrent)] {
+        for (key, value) in
+            [(key!("bytes"), of.bytes), (key!("seconds"), of.seconds), (key!("concurrent"), of.concurrent)]
+        {
             if let Some(value) = value {
-                self.number(name, value.get());
+                self.number(key, value.get());
             }
+        }
+        // No comma stands before the first.
+        if self.0.len() > first {
+            self.0.remove(first);
         }
         self.raw("}");
     }
-
-    fn string(&mut self, value: &str) {
-        self.raw("\"");
-        let mut rest = value;
-        while let Some(at) = first_escaped(rest.as_bytes()) {
-            // What is escaped is ASCII, so that both sides of it are whole letters.
-            let (plain, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
-            self.raw(plain);
-            let mut letters = from.chars();
-            match letters.next() {
-                Some('"') => self.raw("\\\""),
-                Some('\\') => self.raw("\\\\"),
-                Some('\n') => self.raw("\\n"),
-                Some('\r') => self.raw("\\r"),
-                Some('\t') => self.raw("\\t"),
-                Some(control) => self.raw(&format!("\\u{:04x}", u32::from(control))),
-                None => {}
-            }
-            rest = letters.as_str();
-        }
-        self.raw(rest);
-        self.raw("\"");
-    }
-}
-
-/// Where the first byte stands that JSON does not take as it is.
-fn first_escaped(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGH: u64 = ONES << 7;
-    let (words, _) = bytes.as_chunks::<8>();
-    // Eight at once: a borrow shows in the high bit of a byte below what is taken from it (Hacker's Delight, 6-1).
-    let below = |word: u64, least: u64| word.wrapping_sub(ONES * least) & !word;
-    let plain = |word: &&[u8; 8]| {
-        let word = u64::from_ne_bytes(**word);
-        let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-        (below(word, 0x20) | is(b'"') | is(b'\\')) & HIGH == 0
-    };
-    let plain = 8 * words.iter().take_while(plain).count();
-    let escaped = |byte: &u8| *byte < b' ' || matches!(byte, b'"' | b'\\');
-    bytes.iter().skip(plain).position(escaped).map(|at| plain + at)
 }
 
 #[cfg(test)]
@@ -380,18 +273,6 @@ mod tests {
         let line = String::from_utf8(line.split_off(6)).unwrap();
         serde_json::from_str::<serde_json::Value>(&line).unwrap();
         line.replace(hash.as_str(), "H").replace(Hash::first().as_str(), "P")
-    }
-
-    #[test]
-    fn what_json_escapes_is_found_wherever_it_stands() {
-        for byte in 0..=255 {
-            for at in 0..20 {
-                let mut text = [b'\x7f'; 20];
-                text[at] = byte;
-                let escaped = byte < b' ' || byte == b'"' || byte == b'\\';
-                assert_eq!(first_escaped(&text), escaped.then_some(at), "{byte} at {at}");
-            }
-        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod chain;
 pub mod encode;
 mod group;
+mod json;
 pub mod log;
 pub mod read;
 pub mod record;

@@ -1,7 +1,7 @@
 //! What is recorded, as data.
 
 use std::net::SocketAddr;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use uuid::Uuid;
 
@@ -61,9 +61,9 @@ pub enum Ruling<'a> {
 }
 
 /// What became of a statement that was passed on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct OutcomeRecord {
-    pub session: Uuid,
+    pub identity: Arc<SessionIdentity>,
     /// The id of the statement's entry.
     pub statement: Uuid,
     pub rows: u64,

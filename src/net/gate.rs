@@ -1,5 +1,6 @@
 //! Frames with statements: inspected, estimated, admitted and recorded before they go on.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Buf;
@@ -137,7 +138,7 @@ impl Driver {
     /// The outcome of a statement that failed before it ran.
     fn record_unrun(&self, recorded: &Recorded, sqlstate: &str) {
         let outcome = OutcomeRecord {
-            session: self.session.identity().session,
+            identity: Arc::clone(self.session.identity()),
             statement: recorded.id(),
             rows: 0,
             bytes: 0,

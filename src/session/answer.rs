@@ -1,5 +1,6 @@
 //! The upstream's answers: matched to what was passed on, metered, and where needed replaced.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
@@ -311,7 +312,7 @@ impl Session {
     pub(super) fn outcome(&mut self, running: &Running, sqlstate: &str, now: Instant) {
         let duration = now.saturating_duration_since(running.started);
         self.effects.push_back(Effect::Outcome(OutcomeRecord {
-            session: self.identity.session,
+            identity: Arc::clone(&self.identity),
             statement: running.record,
             rows: running.meter.rows,
             bytes: running.meter.bytes,

@@ -180,7 +180,8 @@ impl Scope {
 
     /// The protocol's portals as they are now.
     pub fn see_portals(&mut self, portals: impl Iterator<Item = (String, Arc<Facts>)>) {
-        self.portals = portals.collect();
+        self.portals.clear();
+        self.portals.extend(portals);
     }
 
     /// What a portal of the protocol reads.
