@@ -1,7 +1,7 @@
 """What clients do: each function is one piece of work on an open session, and says what is wrong by raising
 `Wrong`. Errors that belong to the work are dealt with here; all others are the caller's."""
 
-from threading import Timer
+from threading import Event, Thread
 
 import psycopg
 from psycopg import errors
@@ -129,7 +129,8 @@ def faulty(session, random):
     except errors.QueryCanceled:
         raise
     except psycopg.Error as error:
-        if session.broken:
+        # The server's own word of its end may come before that of the connection's.
+        if session.broken or isinstance(error, psycopg.OperationalError):
             raise
         if error.sqlstate not in wanted:
             raise Wrong(f"`{text}` failed with {error.sqlstate}: {error}") from error
@@ -158,16 +159,26 @@ def cancel(session):
         pass
 
 
+def cancel_until(ended, session, seconds):
+    """A cancel that comes before its statement stops nothing: it is asked for again."""
+    while not ended.wait(seconds):
+        cancel(session)
+        seconds = 1
+
+
 def cancelled(session, random):
-    """Runs until the warehouse is told to stop: by the soak's own cancels, or by this one's timer."""
-    timer = Timer(random.uniform(0.01, 1), cancel, [session])
-    timer.start()
+    """Runs until the warehouse is told to stop: by the soak's own cancels, or by this one's."""
+    ended = Event()
+    canceller = Thread(target=cancel_until, args=(ended, session, random.uniform(0.01, 1)), daemon=True)
+    canceller.start()
     try:
         session.execute(LONG)
     except errors.QueryCanceled:
-        simple(session, random)
+        pass
     finally:
-        timer.join()
+        ended.set()
+        canceller.join()
+    simple(session, random)
 
 
 KINDS = (
