@@ -308,10 +308,7 @@ impl Driver {
                     self.redefined |=
                         self.redefining.remove(&outcome.statement) && outcome.sqlstate == "00000";
                     crate::telemetry::outcome(&outcome);
-                    // A lost outcome is borne: the statement's own entry stands.
-                    if let Err(error) = self.shared.audit.append_soon(&Event::Outcome(&outcome)) {
-                        tracing::error!(%error, "an outcome could not be recorded");
-                    }
+                    self.shared.record_soon(&Event::Outcome(&outcome));
                 }
                 Effect::Cancel => self.cancel(None),
                 Effect::Estimated(estimate) => {

@@ -146,9 +146,7 @@ impl Driver {
             sqlstate: sqlstate.to_owned(),
             truncated: false,
         };
-        if let Err(error) = self.shared.audit.append_soon(&Event::Outcome(&outcome)) {
-            tracing::error!(%error, "an outcome could not be recorded");
-        }
+        self.shared.record_soon(&Event::Outcome(&outcome));
     }
 
     /// Everything is known: admission, record, and on it goes.

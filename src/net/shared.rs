@@ -65,6 +65,14 @@ impl Shared {
         recorded
     }
 
+    /// Appends what a crash may take. A failure counts, and is borne: the statement's own entry stands.
+    pub fn record_soon(&self, event: &Event<'_>) {
+        if let Err(error) = self.audit.append_soon(event) {
+            crate::telemetry::audit_failed();
+            tracing::error!(%error, "an outcome could not be recorded");
+        }
+    }
+
     /// Whether the snapshot is young enough to go by its sizes.
     pub fn sizes_hold(&self, now_unix: i64) -> bool {
         self.sized_until.load(Ordering::Relaxed) >= now_unix
