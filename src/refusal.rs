@@ -3,6 +3,7 @@
 //! One [`Refusal`] becomes the client's ErrorResponse, the audit entry and the metric.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 /// Why a statement was refused; the closed set used in audit records, metrics and `decide`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -94,6 +95,8 @@ pub struct Refusal {
     pub detail: Option<String>,
     /// What to do instead.
     pub hint: Option<String>,
+    /// Where in the client's text, in characters from 1.
+    pub position: Option<NonZeroU32>,
 }
 
 impl Refusal {
@@ -105,12 +108,13 @@ impl Refusal {
             message: format!("tollgate: {message}"),
             detail: None,
             hint: None,
+            position: None,
         }
     }
 
     /// A fault that is no verdict, told as PostgreSQL would tell it.
     pub fn fault(sqlstate: &'static str, message: impl Into<String>) -> Self {
-        Self { sqlstate, code: None, message: message.into(), detail: None, hint: None }
+        Self { sqlstate, code: None, message: message.into(), detail: None, hint: None, position: None }
     }
 
     #[must_use]
@@ -122,6 +126,12 @@ impl Refusal {
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    #[must_use]
+    pub fn with_position(mut self, position: NonZeroU32) -> Self {
+        self.position = Some(position);
         self
     }
 }

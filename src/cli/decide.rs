@@ -14,6 +14,7 @@ use crate::catalog::Catalog;
 use crate::config::{self, Config};
 use crate::policy::{
     Auth, Basis, Decision, Obligations, Principal, PrincipalKind, RuleSet, decide, matches, obligations,
+    unread,
 };
 use crate::refusal::{Code, Refusal};
 use crate::sql::{NotUnderstood, Scope, ScopeBounds, Statement, TextBounds, understand};
@@ -281,7 +282,7 @@ fn not_understood(text: &str, fault: &NotUnderstood, limits: &Obligations) -> Ve
         egress: Vec::new(),
         obligations: Limits::of(limits),
         sqlstate: Some(code.sqlstate()),
-        refusal: Some(Refusal::by(code, format_args!("this statement is not understood: {fault}"))),
+        refusal: Some(unread(text, fault)),
     }
 }
 

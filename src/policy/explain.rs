@@ -6,7 +6,7 @@ use super::settings::Fixed;
 use super::subject::is_member;
 use super::{Place, Principal};
 use crate::refusal::{Code, Refusal};
-use crate::sql::{Facts, Relation};
+use crate::sql::{Facts, NotUnderstood, Relation};
 
 /// `INSERT INTO orders.daily`: the command with what it would change.
 fn deed(facts: &Facts, target: &Relation) -> String {
@@ -51,14 +51,21 @@ fn instead(principal: &Principal, rules: &RuleSet, owner: Option<&Domain>) -> St
     format!("Write to {}, or {ask}", sandboxes.join(" or "))
 }
 
+const PLAINER: &str =
+    "Write it in plain Redshift SQL, one statement at a time; if it is valid, tell the data team";
+
 pub(super) fn not_understood(why: &str) -> Objection {
     Objection {
         code: Code::NotUnderstood,
         rule: None,
         reason: format!("this statement is not understood: {why}"),
-        hint: "Write it in plain Redshift SQL, one statement at a time; if it is valid, tell the data team"
-            .to_owned(),
+        hint: PLAINER.to_owned(),
     }
+}
+
+/// Of a text that has no facts to decide by.
+pub fn unread(text: &str, fault: &NotUnderstood) -> Refusal {
+    Refusal::by(Code::NotUnderstood, fault.told(text)).with_hint(PLAINER).with_position(fault.position(text))
 }
 
 pub(super) fn unaimed(command: &str) -> Objection {

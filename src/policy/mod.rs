@@ -18,7 +18,7 @@ pub use crate::document::Problem;
 pub use basis::Basis;
 pub use decide::decide;
 pub use decision::{Decision, Denial, Obligations, OnRows, Permit, Place};
-pub use explain::through_view;
+pub use explain::{through_view, unread};
 pub use parse::{RuleFile, parse, size, subject as parse_subject};
 pub use principal::{Auth, Principal, PrincipalKind};
 pub use rule::{

@@ -10,7 +10,7 @@ use super::prepared::Prepared;
 use super::step::{Asked, Gate, GateKind, Judged, Protest, Refused, Step};
 use crate::audit::record::Protocol;
 use crate::identity::claim;
-use crate::policy::{Basis, Denial, EndUserSource};
+use crate::policy::{Basis, Denial, EndUserSource, unread};
 use crate::refusal::{Code, Refusal};
 use crate::sql::{Class, Facts, NotUnderstood, Statement, TransactionStep, fingerprint};
 use crate::wire::{Frontend, Target};
@@ -255,10 +255,7 @@ fn refused_whole(statements: &[Statement], at: usize, denial: Denial) -> (Refusa
 pub(super) fn not_understood(text: &str, fault: &NotUnderstood, asked: Asked, in_query: bool) -> Refused {
     let mut facts = Facts::plain(Class::Unknown, "UNKNOWN");
     facts.doubts.push(fault.to_string());
-    let refusal = Refusal::by(Code::NotUnderstood, format_args!("this statement is not understood: {fault}"))
-        .with_hint(
-            "Write it in plain Redshift SQL, one statement at a time; if it is valid, tell the data team",
-        );
+    let refusal = unread(text, fault);
     let statement =
         Statement { text: text.into(), facts: Arc::new(facts), fingerprint: fingerprint(text).into() };
     let protest = Protest { statement, rule: None, reason: fault.to_string() };

@@ -254,12 +254,3 @@ pub struct Statement {
     /// See [`super::fingerprint()`].
     pub fingerprint: Arc<str>,
 }
-
-/// A text that cannot be split or parsed; it is refused whole.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{reason} at byte {offset}")]
-pub struct NotUnderstood {
-    pub reason: String,
-    /// Byte offset into the text, for the client's position field.
-    pub offset: usize,
-}

@@ -8,6 +8,7 @@ mod commands;
 mod effects;
 mod escape;
 pub mod facts;
+mod fault;
 mod fingerprint;
 pub mod functions;
 mod letters;
@@ -28,9 +29,9 @@ mod walk;
 mod tests;
 
 pub use facts::{
-    Class, CursorStep, Egress, Facts, NotUnderstood, PreparedStep, Relation, SessionChange, Statement,
-    TransactionStep,
+    Class, CursorStep, Egress, Facts, PreparedStep, Relation, SessionChange, Statement, TransactionStep,
 };
+pub use fault::NotUnderstood;
 pub use fingerprint::fingerprint;
 pub use functions::{FunctionRisk, risk};
 pub use memory::Memory;

@@ -4,11 +4,14 @@ use sqlparser::ast;
 use sqlparser::dialect::{Dialect, PostgreSqlDialect, RedshiftSqlDialect};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Token as Parsed, Tokenizer};
+use sqlparser::tokenizer::{Location, Span, Token as Parsed, TokenWithSpan, Tokenizer};
 
 use super::adapt::{Edit, adapt};
 use super::lex::{Kind, StringForm, Token};
 use super::{NotUnderstood, TextBounds};
+
+/// Characters of a parser's reason.
+const REASON_MAX: usize = 120;
 
 /// A tree, and what of its text it has to account for.
 pub(super) struct Tree {
@@ -19,74 +22,97 @@ pub(super) struct Tree {
 
 /// Parses one query or data-modifying statement; other kinds are not this function's to read.
 pub(super) fn parse(tokens: &[Token], bounds: &TextBounds) -> Result<Tree, NotUnderstood> {
-    let offset = tokens.first().map_or(0, |token| token.start);
+    let end = tokens.last().map_or(0, |token| token.end);
     let handed = hand_over(tokens)?;
     let froms = count_froms(&handed);
-    if let Ok(statement) = parse_as(&RedshiftSqlDialect {}, handed, bounds) {
-        return Ok(Tree { statement, froms });
-    }
-    match parse_as(&PostgreSqlDialect {}, hand_over(tokens)?, bounds) {
+    let as_redshift = match parse_as(&RedshiftSqlDialect {}, handed, end, bounds) {
+        Ok(statement) => return Ok(Tree { statement, froms }),
+        Err(fault) => fault,
+    };
+    match parse_as(&PostgreSqlDialect {}, hand_over(tokens)?, end, bounds) {
         Ok(statement) => Ok(Tree { statement, froms }),
-        Err(reason) => Err(NotUnderstood { reason, offset }),
+        // Whichever came further tells more.
+        Err(fault) if fault.offset >= as_redshift.offset => Err(fault),
+        Err(_) => Err(as_redshift),
     }
 }
 
 /// Words FROM that are no column's name.
-fn count_froms(handed: &[Parsed]) -> usize {
-    let is = |token: &Parsed, keyword| matches!(token, Parsed::Word(word) if word.keyword == keyword);
-    let from = |at: &usize| {
-        let named =
-            at.checked_sub(1).and_then(|at| handed.get(at)).is_some_and(|token| is(token, Keyword::AS));
-        handed.get(*at).is_some_and(|token| is(token, Keyword::FROM)) && !named
+fn count_froms(handed: &[TokenWithSpan]) -> usize {
+    let is = |at: usize, keyword| {
+        handed.get(at).is_some_and(|it| matches!(&it.token, Parsed::Word(word) if word.keyword == keyword))
     };
-    (0..handed.len()).filter(from).count()
+    let named = |at: usize| at.checked_sub(1).is_some_and(|before| is(before, Keyword::AS));
+    (0..handed.len()).filter(|&at| is(at, Keyword::FROM) && !named(at)).count()
 }
 
+/// The tree of tokens of which the last ends at `end`.
 fn parse_as(
     dialect: &dyn Dialect,
-    tokens: Vec<Parsed>,
+    tokens: Vec<TokenWithSpan>,
+    end: usize,
     bounds: &TextBounds,
-) -> Result<ast::Statement, String> {
+) -> Result<ast::Statement, NotUnderstood> {
     let limit = bounds.depth_max.saturating_mul(4).saturating_add(50);
-    let mut parser = Parser::new(dialect).with_recursion_limit(limit).with_tokens(tokens);
-    let statement = parser.parse_statement().map_err(|error| told(&error.to_string()))?;
-    match parser.peek_token().token {
+    let mut parser = Parser::new(dialect).with_recursion_limit(limit).with_tokens_with_locations(tokens);
+    let statement = parser.parse_statement().map_err(|error| told(&error.to_string(), end))?;
+    let rest = parser.peek_token();
+    match rest.token {
         Parsed::EOF => Ok(statement),
-        other => Err(format!("unexpected `{}`", cut(&other.to_string()))),
+        _ => Err(NotUnderstood {
+            reason: "expected the statement's end".to_owned(),
+            offset: offset_of(rest.span.start.column).unwrap_or(end),
+        }),
     }
 }
 
-fn told(error: &str) -> String {
+/// Where a token stands, as its parser tells it in errors: it knows lines and columns only.
+fn place(offset: usize) -> Span {
+    let start = Location::new(1, u64::try_from(offset).unwrap_or(u64::MAX).saturating_add(1));
+    Span::new(start, start)
+}
+
+fn offset_of(column: u64) -> Option<usize> {
+    usize::try_from(column.checked_sub(1)?).ok()
+}
+
+/// A parser's error without what it quotes of the text: that may be a secret, and is shown by its place.
+fn told(error: &str, end: usize) -> NotUnderstood {
     let plain = error.strip_prefix("sql parser error: ").unwrap_or(error);
-    format!("not a statement that is understood: {}", cut(plain))
+    let (plain, place) = plain.rsplit_once(" at Line: 1, Column: ").unwrap_or((plain, ""));
+    let offset = place.parse().ok().and_then(offset_of).unwrap_or(end);
+    let reason = match plain.strip_prefix("Expected: ").and_then(|rest| rest.rsplit_once(", found: ")) {
+        Some((wanted, _)) => format!("expected {wanted}"),
+        None => plain.to_owned(),
+    };
+    NotUnderstood { reason: reason.chars().take(REASON_MAX).collect(), offset }
 }
 
-/// Parser messages quote the text: they are kept short.
-fn cut(text: &str) -> String {
-    text.chars().take(120).collect()
-}
-
-fn hand_over(tokens: &[Token]) -> Result<Vec<Parsed>, NotUnderstood> {
+fn hand_over(tokens: &[Token]) -> Result<Vec<TokenWithSpan>, NotUnderstood> {
     let mut handed = Vec::with_capacity(tokens.len());
     let mut before: Option<&Token> = None;
     for (token, edit) in tokens.iter().zip(adapt(tokens)?) {
         let behind_dot = before.replace(token).is_some_and(|before| before.is_mark('.'));
+        let span = place(token.start);
+        let mut hand = |parsed| handed.push(TokenWithSpan::new(parsed, span));
         match edit {
             // Behind a dot every word is a name.
-            Edit::Keep => handed.push(match (&token.kind, behind_dot) {
+            Edit::Keep => hand(match (&token.kind, behind_dot) {
                 (Kind::Word { value, .. }, true) => Parsed::make_word(value, Some('"')),
                 _ => hand_one(token)?,
             }),
-            Edit::Name => match &token.kind {
-                Kind::Word { value, .. } => handed.push(Parsed::make_word(value, Some('"'))),
-                _ => handed.push(hand_one(token)?),
-            },
+            Edit::Name => hand(match &token.kind {
+                Kind::Word { value, .. } => Parsed::make_word(value, Some('"')),
+                _ => hand_one(token)?,
+            }),
             Edit::Leave => {}
-            Edit::Comma => handed.push(Parsed::Comma),
-            Edit::Words(words) => handed.extend(words.iter().map(|word| match *word {
-                "*" => Parsed::Mul,
-                word => Parsed::make_word(word, None),
-            })),
+            Edit::Comma => hand(Parsed::Comma),
+            Edit::Words(words) => words.iter().for_each(|word| {
+                hand(match *word {
+                    "*" => Parsed::Mul,
+                    word => Parsed::make_word(word, None),
+                });
+            }),
         }
     }
     Ok(handed)

@@ -92,7 +92,7 @@ fn deepens(token: &Token) -> bool {
 
 fn check_shape(tokens: &[Token], bounds: &TextBounds) -> Result<(), NotUnderstood> {
     let refuse = |reason: &str, offset| Err(NotUnderstood { reason: reason.to_owned(), offset });
-    let mut open: Vec<(char, usize)> = Vec::new();
+    let mut open: Vec<(&Token, char, usize)> = Vec::new();
     let mut cases = 0_usize;
     let mut run = 0_usize;
     let mut total = 0_usize;
@@ -105,11 +105,11 @@ fn check_shape(tokens: &[Token], bounds: &TextBounds) -> Result<(), NotUnderstoo
         }
         match (&token.kind, token.keyword()) {
             (Kind::Mark(mark @ ('(' | '[')), _) => {
-                open.push((*mark, run));
+                open.push((token, *mark, run));
                 run = 0;
             }
             (Kind::Mark(mark @ (')' | ']')), _) => {
-                let Some((opened, outer)) = open.pop() else {
+                let Some((_, opened, outer)) = open.pop() else {
                     return refuse("a bracket that was not opened", token.start);
                 };
                 if (opened == '(') != (*mark == ')') {
@@ -137,8 +137,8 @@ fn check_shape(tokens: &[Token], bounds: &TextBounds) -> Result<(), NotUnderstoo
         }
         before = Some(token);
     }
-    match (open.is_empty(), tokens.last()) {
-        (false, Some(last)) => refuse("a bracket that is not closed", last.end),
-        _ => Ok(()),
+    match open.last() {
+        Some((bracket, ..)) => refuse("a bracket that is not closed", bracket.start),
+        None => Ok(()),
     }
 }

@@ -335,6 +335,31 @@ fn texts_that_servers_could_read_differently_are_refused() {
     }
 }
 
+/// Where a text stops making sense, as its writer sees it.
+#[test]
+fn typos_are_told_with_their_place() {
+    let cases = [
+        ("selec 1", "at or near \"selec\": no statement that is known begins so"),
+        ("select 1;\nselec 'x';", "at or near \"selec\" in line 2: no statement that is known begins so"),
+        ("select a b c from t", "at or near \"c\": expected the statement's end"),
+        ("select a\nfrom t\nwere b = 1", "at or near \"b\" in line 3: expected the statement's end"),
+        ("select a from t where ;", "at or near \";\": expected an expression"),
+        ("select 1 +", "at its end: expected an expression"),
+        ("select count( from t", "at or near \"(\": a bracket that is not closed"),
+        ("select (1))", "at or near \")\": a bracket that was not opened"),
+        ("select a from t order a", "at or near \"order\": expected the statement's end"),
+        ("with a as select 1 select * from a", "at or near \"select\": expected ("),
+        ("update t a = 1", "at or near \"=\": expected SET"),
+        ("copy t", "at its end: COPY without FROM or TO"),
+        ("create user u password 'hunter2' 'secret'", "at or near \"'secret'\": two literals side by side"),
+    ];
+    for (text, told) in cases {
+        let fault = understand(text, &scope(), &bounds()).expect_err(text);
+        assert_eq!(fault.told(text), format!("this statement is not understood {told}"), "{text}");
+        assert!(!fault.to_string().contains("secret"), "{fault}");
+    }
+}
+
 #[test]
 fn comments_and_quotes_hide_no_statement() {
     refused("/* /* */ SELECT 1 -- */ DROP TABLE x");

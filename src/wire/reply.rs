@@ -32,6 +32,7 @@ pub fn error(out: &mut BytesMut, severity: Severity, refusal: &Refusal) {
     ];
     fields.extend(refusal.detail.as_deref().map(|text| (b'D', plain(text))));
     fields.extend(refusal.hint.as_deref().map(|text| (b'H', plain(text))));
+    fields.extend(refusal.position.map(|position| (b'P', position.to_string())));
     encode(out, &ErrorResponse::new(fields));
 }
 

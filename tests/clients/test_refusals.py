@@ -201,3 +201,25 @@ def test_asyncpg_recovers_as_from_an_error_of_the_server(demo):
     }
     assert len(both["direct"]) >= 20
     assert both["gate"] == both["direct"]
+
+
+@pytest.mark.parametrize("prepare", [False, True], ids=["simple", "extended"])
+@pytest.mark.parametrize("sql", [
+    "SELEC 1",
+    "-- of the day, é\nSELECT order_id status total FROM orders.orders",
+    "SELECT order_id FROM orders.orders WHERE",
+    "SELECT * FROM orders.orders WHERE order_id IN ()",
+    "UPDATE orders_mart.nowhere order_id = 1",
+])
+def test_a_text_that_is_not_understood_is_pointed_at_where_the_server_would(demo, sql, prepare):
+    positions = {}
+    for where, target in targets(demo).items():
+        with test_psycopg.connect(target) as connection:
+            if prepare:
+                found = connection.pgconn.prepare(b"", sql.encode())
+            else:
+                found = connection.pgconn.exec_(sql.encode())
+            assert found.error_field(psycopg.pq.DiagnosticField.SEVERITY) == b"ERROR"
+            positions[where] = found.error_field(psycopg.pq.DiagnosticField.STATEMENT_POSITION)
+    assert positions["direct"] is not None
+    assert positions["gate"] == positions["direct"]

@@ -26,7 +26,7 @@ pub(super) fn read(tokens: &[Token], context: &Context<'_>) -> Result<Option<Fac
         return if tokens.first().is_some_and(|token| token.is_mark('(')) {
             Ok(None)
         } else {
-            Err(reader.refuse("a statement that begins with no keyword"))
+            Err(reader.refuse("a statement begins with a keyword"))
         };
     };
     reader.skip();
@@ -72,7 +72,7 @@ pub(super) fn read(tokens: &[Token], context: &Context<'_>) -> Result<Option<Fac
         "security" => drop::security_label(&mut reader, context),
         "reassign" => drop::reassign(&reader),
         "import" => drop::import(&mut reader, context),
-        _ => Err(reader.refuse("a statement that is not understood")),
+        _ => Err(Reader::new(tokens).refuse("no statement that is known begins so")),
     };
     facts.map(Some)
 }

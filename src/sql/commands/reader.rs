@@ -25,9 +25,10 @@ impl<'a> Reader<'a> {
         self.at += 1;
     }
 
-    /// Where the next token stands.
+    /// Where the next token stands, or the last one ends.
     pub(super) fn offset(&self) -> usize {
-        self.peek().or(self.tokens.last()).map_or(0, |token| token.start)
+        let next = self.peek().map(|token| token.start);
+        next.or(self.tokens.last().map(|token| token.end)).unwrap_or_default()
     }
 
     pub(super) fn refuse(&self, reason: &str) -> NotUnderstood {
