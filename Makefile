@@ -10,8 +10,8 @@ NODE_CLIENTS := tests/clients/node
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
-setup: ## install what is missing: PostgreSQL, a C compiler, libclang, Python, Java, Node, the clients' drivers
-	@scripts/setup postgresql cc libclang python java node
+setup: ## install what is missing: PostgreSQL, a C compiler, libclang, Python, Java, Node, ODBC, the clients' drivers
+	@scripts/setup postgresql cc libclang python java node odbc
 	@$(MAKE) --no-print-directory venv node
 
 setup-demo:
