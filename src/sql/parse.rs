@@ -81,11 +81,16 @@ fn told(error: &str, end: usize) -> NotUnderstood {
     let plain = error.strip_prefix("sql parser error: ").unwrap_or(error);
     let (plain, place) = plain.rsplit_once(" at Line: 1, Column: ").unwrap_or((plain, ""));
     let offset = place.parse().ok().and_then(offset_of).unwrap_or(end);
-    let reason = match plain.strip_prefix("Expected: ").and_then(|rest| rest.rsplit_once(", found: ")) {
+    let reason = match plain.strip_prefix("Expected: ").and_then(|rest| rest.split_once(", found: ")) {
         Some((wanted, _)) => format!("expected {wanted}"),
-        None => plain.to_owned(),
+        None => before_quoted(plain).to_owned(),
     };
     NotUnderstood { reason: reason.chars().take(REASON_MAX).collect(), offset }
+}
+
+fn before_quoted(error: &str) -> &str {
+    let quoted = [error.find(['\'', '"', '`', '(']), error.find("found")].into_iter().flatten().min();
+    error.get(..quoted.unwrap_or(error.len())).unwrap_or_default().trim_end_matches([' ', ','])
 }
 
 fn hand_over(tokens: &[Token]) -> Result<Vec<TokenWithSpan>, NotUnderstood> {
@@ -149,5 +154,34 @@ fn operator(op: &str, offset: usize) -> Result<Parsed, NotUnderstood> {
     match <[Parsed; 1]>::try_from(tokens) {
         Ok([token]) if !matches!(token, Parsed::Whitespace(_)) => Ok(token),
         Ok(_) | Err(_) => Err(refuse()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_quotes_nothing_of_the_text() {
+        let cases = [
+            ("Expected: ), found: 'a, found: b' at Line: 1, Column: 4", "expected )", 3),
+            ("Expect a char, found \"ab\" at Line: 1, Column: 3", "Expect a char", 2),
+            (
+                "Expected a simple procedure call but found: f('ab') at Line: 1, Column: 1",
+                "Expected a simple procedure call but",
+                0,
+            ),
+            ("Could not parse 'ab' as u64: invalid digit at Line: 1, Column: 2", "Could not parse", 1),
+            (
+                "No infix parser for token SingleQuotedString(\"ab\") at Line: 1, Column: 2",
+                "No infix parser for token SingleQuotedString",
+                1,
+            ),
+            ("COPY without FROM or TO", "COPY without FROM or TO", 9),
+        ];
+        for (error, reason, offset) in cases {
+            let error = format!("sql parser error: {error}");
+            assert_eq!(told(&error, 9), NotUnderstood { reason: reason.to_owned(), offset }, "{error}");
+        }
     }
 }

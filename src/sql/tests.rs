@@ -351,6 +351,7 @@ fn typos_are_told_with_their_place() {
         ("with a as select 1 select * from a", "at or near \"select\": expected ("),
         ("update t a = 1", "at or near \"=\": expected SET"),
         ("copy t", "at its end: COPY without FROM or TO"),
+        ("select (1 'secret, found: secret')", "at or near \"'secret, found: secret'\": expected )"),
         ("create user u password 'hunter2' 'secret'", "at or near \"'secret'\": two literals side by side"),
     ];
     for (text, told) in cases {
