@@ -130,6 +130,13 @@ impl World {
         self.witness.value(question).parse().unwrap()
     }
 
+    /// Waits until nothing runs any more and no transaction is open but the witness's.
+    pub fn settle(&mut self) {
+        let question = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' \
+                        AND state <> 'idle' AND pid <> pg_backend_pid()";
+        until("the end of what runs", || self.witness.value(question) == "0");
+    }
+
     /// The database as it was at first, with everything that was done to it forgotten.
     pub fn restore(&mut self) {
         self.house.warehouse("postgres", "DROP DATABASE dev WITH (FORCE)");

@@ -70,7 +70,7 @@ impl Scene {
                 break;
             }
         }
-        stage.found
+        stage.end()
     }
 
     /// Whether the scene needs a world of its own making.
@@ -163,6 +163,16 @@ impl<'a> Stage<'a> {
         };
         self.found.extend(changed(&self.before, &self.world.sum()));
         fate
+    }
+
+    /// What was found, also of what sessions that have left did afterwards.
+    fn end(mut self) -> Vec<String> {
+        self.clients.clear();
+        if self.found.is_empty() {
+            self.world.settle();
+            self.found.extend(changed(&self.before, &self.world.sum()));
+        }
+        self.found
     }
 }
 

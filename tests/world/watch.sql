@@ -1,6 +1,7 @@
 -- What must not change, as one text of `part=sum` lines; `near` is the session that has temporary things of its own.
+-- Stable, so that all of it is of one snapshot: a session that has left may still commit.
 CREATE SCHEMA watch;
-CREATE FUNCTION watch.world(near oid) RETURNS text LANGUAGE plpgsql AS $watch$
+CREATE FUNCTION watch.world(near oid) RETURNS text LANGUAGE plpgsql STABLE AS $watch$
 DECLARE
     free oid[] := ARRAY(SELECT oid FROM pg_namespace
         WHERE nspname IN ('sandbox_orders', 'pg_toast') OR (nspname ~ '^pg_(toast_)?temp_' AND oid <> near));
