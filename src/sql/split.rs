@@ -92,7 +92,7 @@ fn deepens(token: &Token) -> bool {
 
 fn check_shape(tokens: &[Token], bounds: &TextBounds) -> Result<(), NotUnderstood> {
     let refuse = |reason: &str, offset| Err(NotUnderstood { reason: reason.to_owned(), offset });
-    let mut open: Vec<(&Token, char, usize)> = Vec::new();
+    let mut open: Vec<(&Token, usize)> = Vec::new();
     let mut cases = 0_usize;
     let mut run = 0_usize;
     let mut total = 0_usize;
@@ -104,15 +104,15 @@ fn check_shape(tokens: &[Token], bounds: &TextBounds) -> Result<(), NotUnderstoo
             total += 1;
         }
         match (&token.kind, token.keyword()) {
-            (Kind::Mark(mark @ ('(' | '[')), _) => {
-                open.push((token, *mark, run));
+            (Kind::Mark('(' | '['), _) => {
+                open.push((token, run));
                 run = 0;
             }
             (Kind::Mark(mark @ (')' | ']')), _) => {
-                let Some((_, opened, outer)) = open.pop() else {
+                let Some((opened, outer)) = open.pop() else {
                     return refuse("a bracket that was not opened", token.start);
                 };
-                if (opened == '(') != (*mark == ')') {
+                if opened.is_mark('(') != (*mark == ')') {
                     return refuse("a bracket closed by another kind", token.start);
                 }
                 total -= run;
@@ -138,7 +138,7 @@ fn check_shape(tokens: &[Token], bounds: &TextBounds) -> Result<(), NotUnderstoo
         before = Some(token);
     }
     match open.last() {
-        Some((bracket, ..)) => refuse("a bracket that is not closed", bracket.start),
+        Some((bracket, _)) => refuse("a bracket that is not closed", bracket.start),
         None => Ok(()),
     }
 }
