@@ -110,6 +110,14 @@ class Operations(dict):
         return operation
 
 
+def each_result(cursor, described):
+    """Every result of a cursor, as one of them is described."""
+    found = [described(cursor)]
+    while cursor.nextset():
+        found.append(described(cursor))
+    return found
+
+
 def as_parameters(names):
     return [pytest.param(name, id=name[:60]) for name in names]
 

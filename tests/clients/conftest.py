@@ -52,6 +52,13 @@ class Demo:
             return person["name"], person["token"]
         return who, self.state["accounts"][who]
 
+    def libpq(self, user, password):
+        """The words by which libpq and what stands on it connect to the gate."""
+        return {
+            "host": "localhost", "port": self.port, "dbname": self.database, "user": user, "password": password,
+            "sslmode": "verify-full", "sslrootcert": self.ca,
+        }
+
     def run(self, *arguments):
         return subprocess.run(
             [self.binary, *arguments], env=self.env, capture_output=True, text=True, timeout=60, check=False

@@ -32,10 +32,7 @@ class Psycopg2:
 
     def __init__(self, demo, user, password, autocommit=True):
         with self.refusals():
-            self.connection = psycopg2.connect(
-                host="localhost", port=demo.port, dbname=demo.database, user=user, password=password,
-                sslmode="verify-full", sslrootcert=demo.ca, application_name=self.name,
-            )
+            self.connection = psycopg2.connect(**demo.libpq(user, password), application_name=self.name)
         self.connection.autocommit = autocommit
 
     @contextmanager
@@ -83,8 +80,7 @@ class Psycopg3:
         self.seen = []
         with self.refusals():
             self.connection = psycopg.connect(
-                host="localhost", port=demo.port, dbname=demo.database, user=user, password=password,
-                sslmode="verify-full", sslrootcert=demo.ca, application_name=self.name, autocommit=autocommit,
+                **demo.libpq(user, password), application_name=self.name, autocommit=autocommit
             )
         self.connection.add_notice_handler(lambda notice: self.seen.append(notice.message_primary))
 

@@ -14,10 +14,7 @@ PERSON = "ana@opetence.example"
 
 def attempt(demo, user, password):
     """The text of a failed login."""
-    target = psycopg.conninfo.make_conninfo(
-        host="localhost", port=demo.port, dbname=demo.database, user=user, password=password,
-        sslmode="verify-full", sslrootcert=demo.ca,
-    )
+    target = psycopg.conninfo.make_conninfo(**demo.libpq(user, password))
     connection = psycopg.pq.PGconn.connect(target.encode())
     try:
         assert connection.status == psycopg.pq.ConnStatus.BAD, "the login succeeded"
@@ -41,10 +38,7 @@ def token(demo, algorithm=None, key=None, **changed):
 
 
 def test_a_fresh_token_logs_in(demo):
-    with psycopg.connect(
-        host="localhost", port=demo.port, dbname=demo.database, user=PERSON, password=token(demo),
-        sslmode="verify-full", sslrootcert=demo.ca,
-    ) as connection:
+    with psycopg.connect(**demo.libpq(PERSON, token(demo))) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 

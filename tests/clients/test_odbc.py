@@ -6,7 +6,7 @@ import os
 import pyodbc
 import pytest
 
-from compare import Operations, as_parameters, assert_same, statements, targets
+from compare import Operations, as_parameters, assert_same, each_result, statements, targets
 
 TABLE = "orders_mart.drivers_odbc"
 MODES = {
@@ -43,13 +43,6 @@ def described(cursor):
     return cursor.description, [tuple(row) for row in cursor.fetchall()]
 
 
-def all_described(cursor):
-    found = [described(cursor)]
-    while cursor.nextset():
-        found.append(described(cursor))
-    return found
-
-
 def outcome(connection, play):
     try:
         return play(connection)
@@ -58,7 +51,7 @@ def outcome(connection, play):
 
 
 def statement(sql, *parameters):
-    return lambda connection: all_described(connection.execute(sql, *parameters))
+    return lambda connection: each_result(connection.execute(sql, *parameters), described)
 
 
 def listed(name, *arguments, **options):

@@ -14,10 +14,8 @@ STOP_SECONDS = 60
 @pytest.fixture(params=["3.0", "3.2"])
 def session(demo, request):
     """Speaks that version and no other."""
-    user, password = demo.login(ACCOUNT)
     with psycopg.connect(
-        host="localhost", port=demo.port, dbname=demo.database, user=user, password=password, autocommit=True,
-        sslmode="verify-full", sslrootcert=demo.ca,
+        **demo.libpq(*demo.login(ACCOUNT)), autocommit=True,
         min_protocol_version=request.param, max_protocol_version=request.param,
     ) as connection:
         connection.version = request.param

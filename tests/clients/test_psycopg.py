@@ -8,7 +8,7 @@ import pytest
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from compare import Operations, as_parameters, assert_same, statements, targets
+from compare import Operations, as_parameters, assert_same, each_result, statements, targets
 
 TABLE = "orders_mart.drivers_psycopg"
 DENIED = "INSERT INTO pg_catalog.pg_class SELECT * FROM pg_catalog.pg_class"
@@ -36,13 +36,6 @@ def described(cursor):
     ]
     rows = cursor.fetchall() if cursor.description else None
     return cursor.statusmessage, cursor.rowcount, columns, rows
-
-
-def all_described(cursor):
-    found = [described(cursor)]
-    while cursor.nextset():
-        found.append(described(cursor))
-    return found
 
 
 def outcome(connection, play):
@@ -130,7 +123,7 @@ def executemany_gives_all_results(connection):
             f"UPDATE {TABLE} SET amount = %s WHERE id = %s RETURNING id, amount", [(1, 100), (2, 101), (3, 999)],
             returning=True,
         )
-        return all_described(cursor)
+        return each_result(cursor, described)
 
 
 @operation
@@ -148,7 +141,7 @@ def executemany_left_nothing(connection):
 def several_statements_in_one_text(connection):
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 AS a; SELECT 'x' AS b, 2; UPDATE " + TABLE + " SET amount = 0 WHERE id = 100")
-        return all_described(cursor)
+        return each_result(cursor, described)
 
 
 @operation

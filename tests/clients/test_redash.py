@@ -25,11 +25,7 @@ def run(connection, sql):
 
 @pytest.fixture
 def connection(demo):
-    user, password = demo.login("redash")
-    connection = psycopg2.connect(
-        host="localhost", port=demo.port, dbname=demo.database, user=user, password=password,
-        sslmode="verify-full", sslrootcert=demo.ca, async_=True,
-    )
+    connection = psycopg2.connect(**demo.libpq(*demo.login("redash")), async_=True)
     settle(connection)
     yield connection
     connection.close()
